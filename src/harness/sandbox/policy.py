@@ -1,0 +1,37 @@
+"""What a sandboxed command may touch: a value that the launchers turn into mounts or profiles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Level = Literal["full", "degraded", "external", "none"]
+Network = Literal["none", "proxy", "host"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Paths are absolute and real. `write` lists directories; everything else is read-only or hidden.
+
+    `project_readonly` is plan mode: the project is mounted read-only, whatever `write` says.
+    """
+
+    project: Path
+    home: Path
+    write: tuple[Path, ...] = ()
+    read: tuple[Path, ...] = ()  # made visible again below a mask
+    deny_read: tuple[Path, ...] = ()
+    deny_write: tuple[Path, ...] = ()
+    network: Network = "none"
+    env: Mapping[str, str] = field(default_factory=dict)
+    project_readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a session's sandbox gives, as an input to permission decisions."""
+
+    level: Level
+    network: Network = "none"
+    write: tuple[Path, ...] = ()
+    auto_allow: bool | None = None  # settings: sandbox.autoAllowBashIfSandboxed; None where unset
