@@ -1,0 +1,46 @@
+"""Questions to the person, answered by id: any surface, in this process or beyond a pipe, can answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import anyio
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`allow` with `rule` set allows what matches that rule for the rest of the session too.
+
+    `stop`: the person said no without a reason, so the turn ends; with a `reason` the model reads it and goes on.
+    """
+
+    decision: Literal["allow", "deny"]
+    reason: str = ""
+    rules: tuple[str, ...] = ()
+    stop: bool = False
+
+
+class Asks:
+    """Open questions. A question is asked (`open`), shown by a surface, answered, and waited for (`wait`)."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[anyio.Event, list[Answer]]] = {}
+
+    def open(self, question_id: str) -> None:
+        self._open[question_id] = (anyio.Event(), [])
+
+    def answer(self, question_id: str, answer: Answer) -> bool:
+        """Answer once; False where no such question is open (answered already, or interrupted)."""
+        event, box = self._open.get(question_id, (None, []))
+        if event is None or box:
+            return False
+        box.append(answer)
+        event.set()
+        return True
+
+    async def wait(self, question_id: str) -> Answer:
+        event, box = self._open[question_id]
+        try:
+            await event.wait()
+        finally:
+            del self._open[question_id]
+        return box[0]

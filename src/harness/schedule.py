@@ -1,0 +1,49 @@
+"""Which calls of a message may start now."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    call_id: str
+    reads: bool
+    early: bool
+
+
+class Schedule:
+    """First come, first served. Calls that only read run together, at most `limit` at once, and may start while
+    the model still speaks if `early` says that nobody need be asked; any other call runs alone, and not before
+    the message is whole, so that a stream that breaks can be asked for again without harm.
+    """
+
+    def __init__(self, limit: int = 10) -> None:
+        self._limit = limit
+        self._waiting: deque[_Waiting] = deque()
+        self._running: dict[str, bool] = {}  # call id -> only reads
+        self.complete = False
+
+    def push(self, call_id: str, *, reads: bool, early: bool) -> None:
+        self._waiting.append(_Waiting(call_id, reads, early))
+
+    def done(self, call_id: str) -> None:
+        self._running.pop(call_id, None)
+
+    def clear(self) -> None:
+        """Forget everything: the stream is asked for again."""
+        self._waiting.clear()
+        self._running.clear()
+
+    def ready(self) -> Iterator[str]:
+        while self._waiting and self._may_start(self._waiting[0]):
+            call = self._waiting.popleft()
+            self._running[call.call_id] = call.reads
+            yield call.call_id
+
+    def _may_start(self, call: _Waiting) -> bool:
+        if not call.reads:
+            return self.complete and not self._running
+        if not (self.complete or call.early):
+            return False
+        return all(self._running.values()) and len(self._running) < self._limit

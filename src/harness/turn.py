@@ -1,0 +1,65 @@
+"""One turn's tally, and the result it comes to."""
+
+import time
+from dataclasses import dataclass, field
+
+from harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProviderError
+from harness.events import Denial, Result, ResultSubtype
+from harness.messages import Stop, Usage
+
+
+@dataclass(slots=True)
+class Turn:
+    """`ended` is the terminal reason, in the words of `conventions.md` 1.4; empty while the turn goes on."""
+
+    began: float = field(default_factory=time.monotonic)
+    api_seconds: float = 0.0
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
+    denials: list[Denial] = field(default_factory=list)
+    malformed: int = 0  # messages in a row whose calls were all unusable
+    text: str = ""
+    stop: Stop | None = None
+    ended: str = ""
+    error: ProviderError | None = None
+    errors: list[str] = field(default_factory=list)
+
+    def end(self, reason: str, error: str = "") -> None:
+        self.ended = reason
+        if error:
+            self.errors.append(error)
+
+    def fail(self, error: ProviderError) -> None:
+        self.error = error
+        self.ended = "prompt_too_long" if error.kind == "overflow" else "api_error"
+
+    def result(self, model: str) -> Result:
+        """The turn's one result. A failed request is `success` with `is_error`, as the SDKs expect it."""
+        return Result(
+            subtype=self._subtype(),
+            is_error=self.ended != "completed",
+            result=f"API Error: {self.error}" if self.error else self.text,
+            num_turns=self.requests,
+            duration_ms=round((time.monotonic() - self.began) * 1000),
+            duration_api_ms=round(self.api_seconds * 1000),
+            usage=self.usage,
+            model=model,
+            stop_reason=self.stop,
+            terminal_reason=self.ended,
+            permission_denials=tuple(self.denials),
+            errors=tuple(self.errors),
+            api_error_status=self.error.status if self.error else None,
+            exit_code=self._exit_code(),
+        )
+
+    def _subtype(self) -> ResultSubtype:
+        if self.ended == "completed" or self.error:
+            return "success"
+        return "error_max_turns" if self.ended == "max_turns" else "error_during_execution"
+
+    def _exit_code(self) -> int:
+        if self.error:
+            return self.error.exit_code
+        if self.ended.startswith("aborted"):
+            return EXIT_INTERRUPTED
+        return EXIT_OK if self.ended == "completed" else EXIT_ERROR
