@@ -97,6 +97,8 @@ class Result:
     cost_known: bool = False
     exit_code: int = 0
     structured_output: Any = None
+    context_window: int | None = None
+    max_output: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

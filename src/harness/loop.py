@@ -149,7 +149,7 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
                 async for event in events:
                     yield event
     yield Stopped(reason=turn.ended)
-    yield turn.result(deps.provider.model.id)
+    yield turn.result(deps.provider.model)
 
 
 async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:

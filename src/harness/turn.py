@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProviderError
 from harness.events import Denial, Result, ResultSubtype
 from harness.messages import Stop, Usage
+from harness.providers.port import Model
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class Turn:
         self.error = error
         self.ended = "prompt_too_long" if error.kind == "overflow" else "api_error"
 
-    def result(self, model: str) -> Result:
+    def result(self, model: Model) -> Result:
         """The turn's one result. A failed request is `success` with `is_error`, as the SDKs expect it."""
         return Result(
             subtype=self._subtype(),
@@ -43,7 +44,9 @@ class Turn:
             duration_ms=round((time.monotonic() - self.began) * 1000),
             duration_api_ms=round(self.api_seconds * 1000),
             usage=self.usage,
-            model=model,
+            model=model.id,
+            context_window=model.context_window,
+            max_output=model.max_output,
             stop_reason=self.stop,
             terminal_reason=self.ended,
             permission_denials=tuple(self.denials),

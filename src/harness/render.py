@@ -1,0 +1,148 @@
+"""Events as text for a person at a terminal, in the order they come. No cursor movement: pipes and logs read it too."""
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.events import (
+    AssistantMessage,
+    Event,
+    HookPermissionResult,
+    Notice,
+    PreventContinuation,
+    Progress,
+    Result,
+    StreamEvent,
+    System,
+    ToolProgress,
+    UserMessage,
+)
+from harness.messages import TextDelta, ThinkingDelta, ToolCall, ToolResult
+
+_STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_SHOWN_LINES = 8  # of a tool's result; the model has it all
+_SHOWN_WIDTH = 160
+# Formatting and direction marks that can make text read as another one than it is (category Cf and friends).
+_INVISIBLE = {*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF, *range(0xE0000, 0xE0080)}
+
+
+def safe(text: str) -> str:
+    """Text that cannot move the cursor, recolour the screen or hide its direction: such characters are escaped."""
+    return "".join(c if _printable(c) else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)  # noqa: PLR2004
+
+
+def _printable(char: str) -> bool:
+    code = ord(char)
+    return char in "\n\t" or (code >= 0x20 and not 0x7F <= code < 0xA0 and code not in _INVISIBLE)  # noqa: PLR2004
+
+
+def call_title(call: ToolCall) -> str:
+    """`Bash(python -m pytest)`: the tool and the one argument that says most."""
+    given = call.input or {}
+    for key in ("command", "file_path", "notebook_path", "pattern", "url", "query", "description"):
+        if isinstance(value := given.get(key), str):
+            more = f" in {given['path']}" if key == "pattern" and given.get("path") else ""
+            return f"{call.name}({_one_line(value)}{more})"
+    return f"{call.name}()" if not given else f"{call.name}({_one_line(', '.join(given))})"
+
+
+def _one_line(text: str) -> str:
+    text = " ⏎ ".join(line.strip() for line in text.strip().splitlines())
+    return text if len(text) <= _SHOWN_WIDTH else text[: _SHOWN_WIDTH - 1] + "…"
+
+
+class Renderer:
+    """Shows a session's events through `write`. `color`: whether to use ANSI colours."""
+
+    def __init__(self, write: Callable[[str], Any], *, color: bool = False) -> None:
+        self._write, self._color = write, color
+        self._midline = False  # text has been written and the line is not ended
+        self._thinking = False
+        self._live: set[str] = set()  # calls whose output was shown as it came
+        self._titles: dict[str, str] = {}
+
+    def show(self, event: Event) -> None:
+        match event:
+            case StreamEvent(delta=TextDelta(text)):
+                self._say(text)
+            case StreamEvent(delta=ThinkingDelta(text)):
+                self._think(text)
+            case AssistantMessage(message=message):
+                self._end_line()
+                for call in message.calls:
+                    self._titles[call.id] = call_title(call)
+                    self._line(f"● {safe(self._titles[call.id])}", "bold")
+            case ToolProgress(text=text, call_id=call_id):
+                self._live.add(call_id)
+                self._output(text)
+            case UserMessage(message=ToolResult() as result):
+                self._result(result)
+            case HookPermissionResult(decision="deny", tool=tool, reason=reason, rule=rule):
+                self._line(f"  ✗ {tool} denied: {safe(reason)}" + (f" [{rule}]" if rule else ""), "red")
+            case _:
+                self._about_the_turn(event)
+
+    def _about_the_turn(self, event: Event) -> None:
+        match event:
+            case Notice(level=level, text=text, mend=mend):
+                style = {"info": "dim", "warning": "yellow", "error": "red"}[level]
+                self._line(safe(text if not mend else f"{text}\n{mend}"), style)
+            case System(subtype="api_retry", data=data):
+                delay, of = data["retry_delay_ms"] / 1000, f"{data['attempt']} of {data['max_retries']}"
+                self._line(f"! {safe(str(data['error']))} Asking again in {delay:.1f} s (retry {of}).", "yellow")
+            case Progress(what=what, elapsed=elapsed):
+                self._line(f"… waiting for the {what}: {elapsed:.0f} s", "dim")
+            case PreventContinuation(reason=reason):
+                self._line(f"■ {safe(reason)}", "yellow")
+            case Result():
+                self._end_line()
+
+    def summary(self, result: Result) -> None:
+        """One closing line: how the turn ended and what it took."""
+        usage = result.usage
+        took = f"{result.num_turns} requests, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+        cached = f", {usage.cached_tokens:,} cached" if usage.cached_tokens else ""
+        ended = "" if result.terminal_reason == "completed" else f"{result.terminal_reason} · "
+        self._line(f"[{ended}{took}{cached}, {result.duration_ms / 1000:.1f} s]", "dim")
+
+    def _say(self, text: str) -> None:
+        if self._thinking:
+            self._end_line()
+        self._thinking = False
+        self._put(safe(text))
+
+    def _think(self, text: str) -> None:
+        if not self._thinking:
+            self._end_line()
+        self._thinking = True
+        self._put(safe(text), "dim")
+
+    def _output(self, text: str) -> None:
+        self._end_line()
+        for line in text.splitlines()[-_SHOWN_LINES:]:
+            self._line(f"  │ {safe(line)[:_SHOWN_WIDTH]}", "dim")
+
+    def _result(self, result: ToolResult) -> None:
+        lines = result.text.splitlines() or ["(nothing)"]
+        if result.call_id in self._live:
+            lines = lines[-1:]  # the rest was shown as it came
+        more = len(lines) - _SHOWN_LINES
+        style = "red" if result.is_error else "dim"
+        for number, line in enumerate(lines[:_SHOWN_LINES]):
+            self._line(f"  {'└' if number == 0 else ' '} {safe(line)[:_SHOWN_WIDTH]}", style)
+        if more > 0:
+            self._line(f"    … {more} more lines", "dim")
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._end_line()
+        self._put(text + "\n", style)
+
+    def _put(self, text: str, style: str = "") -> None:
+        if not text:
+            return
+        self._midline = not text.endswith("\n")
+        self._write(f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if style and self._color else text)
+
+    def _end_line(self) -> None:
+        if self._midline:
+            self._write("\n")
+        self._midline = False
