@@ -27,12 +27,12 @@ _INVISIBLE = {*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2
 
 def safe(text: str) -> str:
     """Text that cannot move the cursor, recolour the screen or hide its direction: such characters are escaped."""
-    return "".join(c if _printable(c) else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)  # noqa: PLR2004
+    return "".join(c if _printable(c) else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
 
 
 def _printable(char: str) -> bool:
     code = ord(char)
-    return char in "\n\t" or (code >= 0x20 and not 0x7F <= code < 0xA0 and code not in _INVISIBLE)  # noqa: PLR2004
+    return char in "\n\t" or (code >= 0x20 and not 0x7F <= code < 0xA0 and code not in _INVISIBLE)
 
 
 def call_title(call: ToolCall) -> str:

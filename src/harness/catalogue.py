@@ -1,0 +1,24 @@
+"""`harness events`: every event of a session with its fields, read off the types themselves."""
+
+from dataclasses import fields
+from typing import get_args
+
+from harness import events
+
+
+def listing() -> str:
+    """One block per event: its tag, what it means, and its fields with their types."""
+    blocks = []
+    for kind in get_args(events.Event):
+        meaning = (kind.__doc__ or "").strip().splitlines()[0]
+        named = [f"    {f.name}: {_type_name(f.type)}" for f in fields(kind)]
+        blocks.append("\n".join([f"{kind.type}  {meaning}", *named]))
+    return "\n\n".join(blocks)
+
+
+def _type_name(annotation: object) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def print_events() -> None:
+    print(listing())  # noqa: T201

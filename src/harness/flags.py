@@ -1,0 +1,169 @@
+"""The command line of a session: flags, their values, and what they come to. Light: `--help` needs nothing else."""
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.errors import UsageError
+from harness.messages import MODES
+
+OUTPUT_FORMATS = ("text", "json", "stream-json")
+NETWORKS = ("none", "host")
+
+# Flags of other people's scripts that mean a vendor's cloud: accepted, told, without effect here.
+VENDOR_FLAGS = frozenset(
+    f"--{name}"
+    for name in ("advisor", "channels", "chrome", "no-chrome", "cloud", "remote", "teleport", "remote-control", "rc")
+)
+
+EPILOG = """\
+commands:
+  harness demo             fix a failing test with a scripted model: no key, no network, real tools, real sandbox
+  harness serve-script F   serve a scripted OpenAI-compatible endpoint (docs/script-format.md)
+  harness sandbox exec     run any command in the sandbox
+  harness events           list the events of a session with their fields
+
+environment: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, HARNESS_CONFIG_DIR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
+exit codes: 0 ok, 1 the result is an error, 2 usage, 75 try again later, 130 interrupted, 143 terminated
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A parsed command line."""
+
+    prompt: str | None
+    headless: bool
+    output_format: str
+    partial_messages: bool
+    permission_mode: str | None
+    allowed: tuple[str, ...]
+    disallowed: tuple[str, ...]
+    max_turns: int | None
+    model: str | None
+    add_dirs: tuple[Path, ...]
+    system_prompt: str | None
+    append_system_prompt: str | None
+    sandbox: bool
+    network: str
+    persist: bool
+    vendor: tuple[str, ...]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"harness: {message}.", "See harness --help.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; its `--help` lists what people use, with one line each."""
+    p = _Parser(
+        prog="harness",
+        usage="harness [flags] [prompt]   |   harness -p [flags] prompt   |   harness COMMAND",
+        description="An agentic coding harness for any model behind an OpenAI-compatible endpoint.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    add = p.add_argument
+    add("prompt", nargs="?", help="what to do; piped standard input is added to it")
+    add("-p", "--print", action="store_true", dest="headless", help="run without a person, print the result and exit")
+    add("--output-format", choices=OUTPUT_FORMATS, default="text", help="how -p prints (default: text)")
+    add("--include-partial-messages", action="store_true", help="with stream-json: the answer's deltas too")
+    add("--verbose", action="store_true", help="accepted; stream-json is always complete")
+    add("--permission-mode", metavar="MODE", help=f"{', '.join(MODES)} (default: default)")
+    add("--dangerously-skip-permissions", action="store_true", help="the same as --permission-mode bypassPermissions")
+    for names, what in (
+        (("--allowedTools", "--allowed-tools"), "allow"),
+        (("--disallowedTools", "--disallowed-tools"), "deny"),
+    ):
+        add(
+            *names,
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="RULE",
+            help=f'rules to {what}, such as "Bash(git diff *)"',
+        )
+    add("--max-turns", type=_positive, metavar="N", help="end after N requests to the model (-p only)")
+    add("--model", metavar="ID", help="the model, as the server names it")
+    add("--add-dir", nargs="+", action="extend", default=[], metavar="DIR", help="more directories to work in")
+    add("--system-prompt", metavar="TEXT", help="replace the system prompt")
+    add("--append-system-prompt", metavar="TEXT", help="add to the system prompt")
+    add("--network", choices=NETWORKS, default="none", help="network of sandboxed commands (default: none)")
+    add("--no-sandbox", action="store_true", help="run commands without a sandbox: your word that you accept it")
+    add("--no-session-persistence", action="store_true", help="do not keep the session on disk (-p only)")
+    add("-v", "--version", action="store_true", help="print the protocol level and the version")
+    add("-h", "--help", action="help", help="print this")
+    return p
+
+
+def parse(argv: Sequence[str]) -> Flags:
+    """Read a command line.
+
+    Raises:
+        UsageError: an unknown flag (with the nearest name), or a value that cannot be used.
+    """
+    vendor = tuple(word for word in argv if word in VENDOR_FLAGS)
+    words = [word for word in argv if word not in VENDOR_FLAGS]
+    p = parser()
+    _refuse_unknown(words, p)
+    given = p.parse_args(words)
+    mode = given.permission_mode
+    if given.dangerously_skip_permissions:
+        mode = "bypassPermissions"
+    if mode is not None and mode != "manual" and mode not in MODES:
+        raise UsageError(f"--permission-mode {mode}: no such mode.", f"Use one of: {', '.join(MODES)}.")
+    return Flags(
+        prompt=given.prompt,
+        headless=given.headless,
+        output_format=given.output_format,
+        partial_messages=given.include_partial_messages,
+        permission_mode="default" if mode == "manual" else mode,
+        allowed=tuple(given.allowedTools),
+        disallowed=tuple(given.disallowedTools),
+        max_turns=given.max_turns,
+        model=given.model,
+        add_dirs=tuple(_directory(d) for d in given.add_dir),
+        system_prompt=given.system_prompt,
+        append_system_prompt=given.append_system_prompt,
+        sandbox=not given.no_sandbox,
+        network=given.network,
+        persist=not given.no_session_persistence,
+        vendor=vendor,
+    )
+
+
+def _refuse_unknown(words: Sequence[str], p: argparse.ArgumentParser) -> None:
+    known = [name for action in p._actions for name in action.option_strings]
+    for word in words:
+        if word == "--":
+            return
+        name = word.split("=", 1)[0]
+        if name.startswith("--") and name not in known:
+            near = nearest(name, known)
+            raise UsageError(
+                f"harness: unknown flag {name}.", f"Did you mean {near}?" if near else "See harness --help."
+            )
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def _directory(text: Any) -> Path:
+    path = Path(text).expanduser().resolve()
+    if not path.is_dir():
+        raise UsageError(f"--add-dir {text}: no such directory.", "Name a directory that exists.")
+    return path

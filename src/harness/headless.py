@@ -1,0 +1,163 @@
+"""`harness -p`: one turn without a person. The result goes to stdout, everything else to stderr."""
+
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing
+from typing import Any, Protocol, TextIO
+
+import anyio
+
+from harness.errors import EXIT_ERROR, EXIT_TERMINATED, UsageError
+from harness.events import Event, Notice, Result
+from harness.flags import Flags
+from harness.lines import StreamLines
+from harness.session import Session, SessionOptions, open_session
+
+STDIN_LIMIT = 10_000_000  # bytes (`conventions.md` 1.1)
+STDIN_PATIENCE = 3.0  # seconds to wait for the first byte of a pipe that may never be written to
+
+
+def main(flags: Flags) -> int:
+    """Run one turn and return the exit code.
+
+    Raises:
+        HarnessError: what kept the turn from starting.
+    """
+    text = with_stdin(flags.prompt or "", sys.stdin)
+    if not text.strip():
+        raise UsageError("harness -p: there is no prompt.", 'Give one: harness -p "fix the failing test"')
+    return anyio.run(_run, text, flags)
+
+
+def with_stdin(prompt: str, stdin: TextIO | None) -> str:
+    """The prompt with what was piped in below it.
+
+    Raises:
+        UsageError: more than 10 MB.
+    """
+    if stdin is None or stdin.closed or stdin.isatty():
+        return prompt
+    try:
+        fd = stdin.fileno()
+        if not select.select([fd], [], [], STDIN_PATIENCE)[0]:
+            _tell(f"Warning: nothing came on standard input within {STDIN_PATIENCE:.0f} s; going on without it.")
+            return prompt
+        data = b"".join(_chunks(fd))
+    except (OSError, ValueError) as error:
+        _tell(f"Warning: standard input cannot be read ({error}); going on without it.")
+        return prompt
+    piped = data.decode("utf-8", "replace").strip("\n")
+    return f"{prompt}\n\n{piped}" if prompt and piped else prompt or piped
+
+
+def _chunks(fd: int) -> Iterator[bytes]:
+    total = 0
+    while chunk := os.read(fd, 1 << 16):
+        total += len(chunk)
+        if total > STDIN_LIMIT:
+            raise UsageError(
+                "harness -p: standard input is larger than 10 MB.",
+                "Save it to a file and name the file in the prompt.",
+            )
+        yield chunk
+
+
+class _Output(Protocol):
+    """What `--output-format` chooses."""
+
+    def show(self, event: Event) -> None: ...
+
+
+class _Text:
+    """The final answer on stdout; warnings, denials and errors on stderr as they come."""
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Notice) and event.level != "info":
+            _tell(f"{event.level.capitalize()}: {event.text}" + (f"\n{event.mend}" if event.mend else ""))
+        elif isinstance(event, Result):
+            for denial in event.permission_denials:
+                _tell(f"Denied: {denial.tool_name} {json.dumps(denial.tool_input, ensure_ascii=False)}")
+            _print(event.result if event.subtype == "success" else f"Error: {' '.join(event.errors)}")
+
+
+class _Json:
+    """The result object, alone."""
+
+    def __init__(self, session: Session) -> None:
+        self._lines = StreamLines(session.id)
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Result):
+            for line in self._lines.of(event):
+                _print_json(line)
+
+
+class _StreamJson:
+    """Every event as a line."""
+
+    def __init__(self, session: Session, *, partial: bool) -> None:
+        self._lines = StreamLines(session.id, partial=partial)
+
+    def show(self, event: Event) -> None:
+        for line in self._lines.of(event):
+            _print_json(line)
+
+
+def _output(flags: Flags, session: Session) -> _Output:
+    match flags.output_format:
+        case "json":
+            return _Json(session)
+        case "stream-json":
+            return _StreamJson(session, partial=flags.partial_messages)
+    return _Text()
+
+
+async def _run(text: str, flags: Flags) -> int:
+    result: Result | None = None
+    async with open_session(SessionOptions.from_flags(flags, interactive=False)) as session:
+        signals = _Signals(session)
+        output = _output(flags, session)
+        async with aclosing(session.prompt(text)) as events:
+            async for event in events:
+                output.show(event)
+                if isinstance(event, Result):
+                    result = event
+    if signals.terminated:
+        return EXIT_TERMINATED
+    return result.exit_code if result else EXIT_ERROR
+
+
+class _Signals:
+    """SIGTERM and SIGINT end the turn: what runs is killed, the result still comes."""
+
+    def __init__(self, session: Session) -> None:
+        import asyncio  # noqa: PLC0415  loaded by anyio already; signals have no portable form there
+
+        self.terminated = False
+        self._session = session
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        loop.add_signal_handler(signal.SIGINT, session.interrupt)
+
+    def _terminate(self) -> None:
+        self.terminated = True
+        self._session.interrupt()
+
+
+def _print_json(line: dict[str, Any]) -> None:
+    _print(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+
+
+def _print(text: str) -> None:
+    # Lone surrogates (a model's, a file name's) must not end the run: they are written escaped.
+    data = f"{text}\n".encode("utf-8", "backslashreplace")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201

@@ -1,0 +1,142 @@
+"""Fakes that implement the ports: a provider that plays prepared messages, and tools whose work is to wait."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+from pydantic import ValidationError
+
+from harness.asks import Asks
+from harness.effects import Reads, Writes
+from harness.errors import ProviderError, ToolError
+from harness.events import Event
+from harness.execute import Calls
+from harness.loop import Deps, State, run
+from harness.messages import Assistant, Text, TextDelta, ToolCall, ToolResult, User
+from harness.permissions.decision import Allow, Decision
+from harness.providers.port import CallReady, MessageEnd, Model, ModelEvent, Request
+from harness.tools.tool import Output, Tool, ToolInput
+
+Script = Assistant | ProviderError | Callable[[Request], AsyncGenerator[ModelEvent, None]]
+
+
+def call(call_id: str, tool: str = "read", **given: Any) -> ToolCall:
+    return ToolCall(call_id, tool, "{}", given)
+
+
+def says(text: str, *calls: ToolCall) -> Assistant:
+    stop = "tool_use" if calls else "end_turn"
+    return Assistant(f"m-{text}", (*((Text(text),) if text else ()), *calls), stop)
+
+
+class FakeProvider:
+    """Plays one script per request and keeps what it was asked."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self.scripts = deque(scripts)
+        self.asked: list[list[Any]] = []
+        self.model = Model("fake", "http://fake")
+
+    def estimate(self, request: Request) -> int:
+        return len(request.messages)
+
+    async def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+        self.asked.append(list(request.messages))
+        script = self.scripts.popleft()
+        if isinstance(script, ProviderError):
+            raise script
+        if not isinstance(script, Assistant):
+            async for event in script(request):
+                yield event
+            return
+        for char in script.text:
+            yield TextDelta(char)
+        for ready in script.calls:
+            yield CallReady(ready)
+            await anyio.sleep(0.01)
+        yield MessageEnd(script)
+
+    async def aclose(self) -> None: ...
+
+
+class Wait(ToolInput):
+    seconds: float = 0.02
+    fails: str = ""
+
+
+@dataclass
+class FakeTools:
+    """`read` only reads, `write` has an effect; both wait, and log when they start, end or are cancelled."""
+
+    log: list[tuple[str, str]] = field(default_factory=list)
+    specs: bytes = b"[]"
+    names: Sequence[str] = ("read", "write")
+
+    def find(self, name: str) -> Tool | None:
+        effect = {"read": Reads, "write": Writes}.get(name)
+        if effect is None:
+            return None
+        return Tool(name=name, description="", input=Wait, effects=lambda _a, cwd: [effect(cwd)], call=self._call)
+
+    def parse(self, tool: Tool, given: Any) -> Any:
+        try:
+            return tool.input.model_validate(given)
+        except ValidationError as error:
+            raise ToolError(f"bad input: {error.errors()[0]['loc']}") from None
+
+    async def _call(self, args: Wait, context: Any) -> AsyncGenerator[Any, None]:
+        name = f"{args.seconds}"
+        self.log.append(("start", name))
+        try:
+            await anyio.sleep(args.seconds)
+        except anyio.get_cancelled_exc_class():
+            self.log.append(("cancelled", name))
+            raise
+        if args.fails:
+            raise ToolError(args.fails)
+        self.log.append(("end", name))
+        yield Output.text("ok")
+
+
+@dataclass
+class Driven:
+    """What a driven turn showed, and what it left behind."""
+
+    events: list[Event]
+    state: State
+    provider: FakeProvider
+    tools: FakeTools
+
+    @property
+    def results(self) -> list[ToolResult]:
+        return [m for m in self.state.messages if isinstance(m, ToolResult)]
+
+    def tags(self) -> list[str]:
+        return [event.type for event in self.events]
+
+
+class _Cwd:
+    cwd = Path("/project")
+
+
+async def drive(
+    *scripts: Script,
+    decide: Callable[..., Decision] = lambda _call, _effects: Allow("mode", "test"),
+    hook: Callable[[Event, Deps, State], Any] | None = None,
+    asks: Asks | None = None,
+    **settings: Any,
+) -> Driven:
+    """Run one turn over these scripts; `hook` sees each event as it comes and may act on the loop."""
+    provider, tools, state = FakeProvider(*scripts), FakeTools(), State("system")
+    calls = Calls(tools, _Cwd(), decide, lambda: "default", lambda _rule: None, asks)  # type: ignore[arg-type]
+    events = []
+    async with anyio.create_task_group() as tasks:
+        deps = Deps(tasks, provider, calls, **settings)
+        async for event in run(User((Text("go"),)), state, deps):
+            events.append(event)
+            if hook:
+                hook(event, deps, state)
+    return Driven(events, state, provider, tools)
