@@ -34,7 +34,7 @@ class Chat:
         self.raw, self.headers = raw, headers
         self.body = _object(raw)
         self.messages: list[dict[str, Any]] = _messages(self.body)
-        self.offered = [_offered(tool) for tool in self.body.get("tools") or []]
+        self.offered = _offered(self.body.get("tools"))
         self.results: list[Result] = []
         self.fresh: list[Result] = []
         self._follow()
@@ -78,7 +78,7 @@ class Chat:
 
     def _take_result(self, message: dict[str, Any], text: str, where: str, waiting: dict[str, str]) -> None:
         call_id = message.get("tool_call_id")
-        if not waiting or call_id not in waiting:
+        if not isinstance(call_id, str) or call_id not in waiting:
             raise Malformed(f"{where}: tool_call_id {call_id!r} answers no call of the message before it")
         if call_id != next(iter(waiting)):
             raise Malformed(f"{where}: results must come in the order of the calls; {next(iter(waiting))} is next")
@@ -89,14 +89,14 @@ class Chat:
 def content_text(content: Any) -> str:
     """A message's text: a string as it is, of parts the texts joined."""
     if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content if part["type"] == "text")
+        return "".join(part["text"] for part in content if part["type"] == "text")
     return content or ""
 
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):
         raise Malformed("the body is not a JSON object")
@@ -111,8 +111,8 @@ def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
         raise Malformed("messages: missing, empty, or not a list")
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            role = message.get("role") if isinstance(message, dict) else message
+        role = message.get("role") if isinstance(message, dict) else message
+        if not isinstance(message, dict) or role not in _ROLES:
             raise Malformed(f"{where}: unknown role {role!r}; there are: {', '.join(_ROLES)}")
         _check_content(message, where)
     return messages
@@ -122,12 +122,13 @@ def _check_content(message: dict[str, Any], where: str) -> None:
     content = message.get("content")
     if content is None and message["role"] == "assistant":
         return
-    if isinstance(content, list) and content:
-        if all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in content):
-            return
-        raise Malformed(f"{where}: a part of the content has no type")
-    if not isinstance(content, str):
+    if not isinstance(content, str | list) or content == []:
         raise Malformed(f"{where}: content must be a string or a list of parts, not {content!r:.60}")
+    for part in content if isinstance(content, list) else ():
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise Malformed(f"{where}: a part of the content has no type")
+        if part["type"] == "text" and not isinstance(part.get("text"), str):
+            raise Malformed(f"{where}: a text part has no text")
 
 
 def _calls(message: dict[str, Any], where: str) -> dict[str, str]:
@@ -155,16 +156,22 @@ def _calls(message: dict[str, Any], where: str) -> dict[str, str]:
 def _check_arguments(arguments: Any, where: str) -> None:
     try:
         valid = isinstance(arguments, str) and isinstance(json.loads(arguments), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         valid = False
     if not valid:
         raise Malformed(f"{where}: arguments must be the JSON text of an object, not {arguments!r:.80}")
 
 
-def _offered(tool: Any) -> str:
-    function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
-    if not isinstance(function, dict) or not _NAME.fullmatch(str(function.get("name", ""))):
-        raise Malformed(f'tools: needs type "function" and a function with a name, not {tool!r:.80}')
-    if not isinstance(function.get("parameters", {}), dict):
-        raise Malformed(f"tools: the parameters of {function['name']} are no JSON schema object")
-    return str(function["name"])
+def _offered(tools: Any) -> list[str]:
+    """The names of the tools that the request offers."""
+    if tools is not None and not isinstance(tools, list):
+        raise Malformed(f"tools: must be a list, not {tools!r:.80}")
+    names = []
+    for tool in tools or []:
+        function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
+        if not isinstance(function, dict) or not _NAME.fullmatch(str(function.get("name", ""))):
+            raise Malformed(f'tools: needs type "function" and a function with a name, not {tool!r:.80}')
+        if not isinstance(function.get("parameters", {}), dict):
+            raise Malformed(f"tools: the parameters of {function['name']} are no JSON schema object")
+        names.append(str(function["name"]))
+    return names

@@ -10,11 +10,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import UsageError
 from harness.scripted.fields import Table
 from harness.scripted.template import placeholders
+
+T = TypeVar("T")
 
 FINISHES = ("stop", "tool_calls", "length", "content_filter")
 
@@ -247,8 +249,8 @@ def _usage(step: Table) -> Usage | None:
 def _http(table: Table) -> Http:
     http = Http(
         status=table.integer("status", 200, least=200, most=599),
-        headers=table.texts("headers"),
-        content_type=table.text("content_type", None),
+        headers={name: _printable(table, f"headers.{name}", text) for name, text in table.texts("headers").items()},
+        content_type=_printable(table, "content_type", table.text("content_type", None)),
         error=table.text("error", None),
         body=table.text("body", None),
         close_after=table.integer("close_after", None),
@@ -258,6 +260,13 @@ def _http(table: Table) -> Http:
     )
     table.close()
     return http
+
+
+def _printable(table: Table, key: str, value: T) -> T:
+    """A header's value: what cannot end the header's line."""
+    if isinstance(value, str) and not (key.isascii() and key.isprintable() and value.isascii() and value.isprintable()):
+        table.fail(key, f"must be printable ASCII, not {value!r:.60}", "Write it in one line of plain characters.")
+    return value
 
 
 def _pace(table: Table) -> Pace:
