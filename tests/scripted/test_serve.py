@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-COMMAND = [sys.executable, "-c", "import sys; from harness.scripted.serve import main; sys.exit(main(sys.argv[1:]))"]
+COMMAND = [sys.executable, "-m", "harness", "serve-script"]
 
 
 def ended(*args):
@@ -87,6 +87,7 @@ def test_unusable_flags(script, flags, what):
 
 
 def test_starts_light():
-    code = "import sys, harness.scripted.serve; print([m for m in ('pydantic', 'httpx', 'anyio') if m in sys.modules])"
+    heavy = ("pydantic", "httpx", "anyio")
+    code = f"import sys, harness.cli, harness.scripted.serve; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -9,25 +9,26 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
-from harness.errors import EXIT_ERROR, EXIT_OK, EXIT_USAGE, UsageError
+from harness.errors import EXIT_ERROR, EXIT_OK, UsageError
 from harness.scripted.script import Script, load
 from harness.scripted.server import Received, serve
 
 
-def main(argv: list[str]) -> int:
-    """Run the command; `argv` is without the program's and the command's name."""
+def main(argv: Sequence[str]) -> int:
+    """Serve until told to end; `argv` is what follows the command's name. Returns the exit code.
+
+    Raises:
+        UsageError: the script, the address or the log cannot be used.
+    """
     options = _parser().parse_args(argv)
-    try:
-        script = load(options.file)
-        with _log(options.log) as log:
-            return asyncio.run(_serve(script, options, log))
-    except UsageError as error:
-        sys.stderr.write(f"harness serve-script: {error}\n")
-        return EXIT_USAGE
+    script = load(options.file)
+    with _log(options.log) as log:
+        return asyncio.run(_serve(script, options, log))
 
 
 def _parser() -> argparse.ArgumentParser:

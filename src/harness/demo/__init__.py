@@ -1,0 +1,1 @@
+"""`harness demo`: the main job with no key and no network, on the repository in `repo/`, led by `script.toml`."""

@@ -1,0 +1,1 @@
+"""What a day's meetings leave of the day."""
