@@ -25,6 +25,8 @@ class Policy:
     network: Network = "none"
     env: Mapping[str, str] = field(default_factory=dict)
     project_readonly: bool = False
+    allow_unix_sockets: bool = False  # for databases' and agents' sockets; a hole towards services outside
+    allow_ptrace: bool = False  # for debuggers and strace
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,27 @@ from pydantic import BaseModel, ConfigDict
 from harness.effects import Effect
 from harness.files import Files
 from harness.messages import Text, UserPart
+from harness.sandbox.outcome import Finished, Progress
+
+# `Finished` and `Progress` are defined where they are made, a layer below; tools know them from here.
+__all__ = [
+    "Context",
+    "FileSeen",
+    "Finished",
+    "Input",
+    "Output",
+    "Progress",
+    "Shell",
+    "Stream",
+    "Tool",
+    "ToolInput",
+]
 
 
 class ToolInput(BaseModel):
     """Base of all inputs: unknown fields are refused by name, and nothing is guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Live output: the new text, and how much there has been in bytes."""
-
-    text: str
-    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,9 @@ class Output:
     data: Mapping[str, Any] | None = None
 
     @staticmethod
-    def text(text: str, *, is_error: bool = False, display: str | None = None, data: Mapping[str, Any] | None = None) -> "Output":
+    def text(
+        text: str, *, is_error: bool = False, display: str | None = None, data: Mapping[str, Any] | None = None
+    ) -> "Output":
         return Output((Text(text),), is_error, display, data)
 
 
@@ -47,39 +56,26 @@ class Shell(Protocol):
     def run(self, command: str, cwd: Path, *, timeout: float) -> "AsyncGenerator[Progress | Finished, None]": ...
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a command ended.
-
-    `output` is stdout and stderr in the order they came, decoded, bounded: where there was more than the
-    bound, its head and tail with a line between them that says how many bytes are missing; `saved` is then
-    the file that holds all of it (up to that file's own cap). `cwd` is where the shell stood at its end, None
-    where it could not be told. `pipe_status` are the exit codes of the last pipeline's parts.
-    """
-
-    exit_code: int
-    output: str
-    total_bytes: int
-    elapsed: float
-    timed_out: bool = False
-    saved: Path | None = None
-    cwd: Path | None = None
-    pipe_status: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    signal: str | None = None
-
-
 @dataclass(slots=True)
 class FileSeen:
-    """What the model has read of a file: the digest of its bytes then, and whether it was all of it."""
+    """What the model has read of a file: the digest of its bytes then, and whether it was all of it.
+
+    `upto` lines from the start have been shown, page by page.
+    """
 
     digest: bytes
     whole: bool
+    upto: int = 0
 
 
 @dataclass(slots=True)
 class Context:
-    """What a tool may use. One per session; `cwd`, `seen` and `todos` change as the session goes on."""
+    """What a tool may use. One per session; `cwd`, `seen` and `todos` change as the session goes on.
+
+    `decided` maps a path as written to the real place (`Files.real`) that was decided on: set for every path in a
+    call's effects once it is allowed. Without an entry only places inside the roots are opened. `seen` goes by
+    real places. `hidden` are gitignore-style globs, anchored at `/`, of what Glob and Grep must not show.
+    """
 
     cwd: Path
     files: Files
@@ -88,6 +84,8 @@ class Context:
     seen: dict[Path, FileSeen] = field(default_factory=dict)
     todos: list[dict[str, str]] = field(default_factory=list)
     failed_edits: dict[str, str] = field(default_factory=dict)
+    decided: dict[Path, Path] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
 
 Stream = AsyncGenerator[Progress | Output, None]

@@ -1,0 +1,143 @@
+"""A command made ready to be started: argument list, environment, descriptors, user; and what to undo after."""
+
+import dataclasses
+import os
+import platform
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.errors import SandboxUnavailable
+from harness.sandbox import bwrap, environment, masks, placeholders, reaper, seccomp, snapshot
+from harness.sandbox.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """`user` is (uid, gid) where it is not our own. `descriptors` stay open in the child, by these numbers.
+    `mark`: the value of `reaper.MARK` in `env`, where strays must be found by it."""
+
+    argv: Sequence[str]
+    env: dict[str, str]
+    cwd: Path
+    descriptors: tuple[int, ...] = ()
+    user: tuple[int, int] | None = None
+    mark: str = ""
+
+
+class Launcher(Protocol):
+    """Makes commands ready. `passed` are descriptors that the command itself needs."""
+
+    def open(
+        self, policy: Policy, argv: Sequence[str], cwd: Path, passed: Sequence[int] = ()
+    ) -> AbstractContextManager[Launch]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bwrap:
+    """Linux. `program` is absolute and outside every writable directory; `overlay`: it has --tmp-overlay."""
+
+    program: Path
+    overlay: bool = False
+
+    @contextmanager
+    def open(self, policy: Policy, argv: Sequence[str], cwd: Path, passed: Sequence[int] = ()) -> Iterator[Launch]:
+        user = snapshot.acting_user(policy)
+        with placeholders.hold(policy.project, create=not policy.project_readonly) as journal, _Files() as files:
+            disk = snapshot.take(policy, user[0])
+            if journal:
+                refused = journal.create(disk.protection.placeholders, user)
+                disk = _without(disk, refused)
+            descriptors = bwrap.Descriptors(
+                files.add("filter", _filter(policy)),
+                {path: files.add("data", content) for path, content in disk.protection.data.items()},
+            )
+            overlay = self.overlay and policy.project_readonly
+            home = policy.home if user[0] == os.geteuid() else masks.home_of(user[0]) or Path("/tmp")  # noqa: S108
+            variables = environment.sandboxed(policy, home)
+            words = bwrap.arguments(policy, disk, variables, cwd, descriptors, overlay=overlay)
+            options = files.add("arguments", b"\0".join(os.fsencode(word) for word in words) + b"\0")
+            yield Launch(
+                argv=[str(self.program), "--args", str(options), "--", *argv],
+                env={},  # pid 1 inside keeps the environment that bwrap itself was started with
+                cwd=Path("/"),
+                descriptors=(*files.numbers, *passed),
+                user=user if user[0] != os.geteuid() else None,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsandboxed:
+    """No sandbox, by the user's word. `secret`: patterns of more variables to leave out."""
+
+    secret: tuple[str, ...] = ()
+
+    @contextmanager
+    def open(self, policy: Policy, argv: Sequence[str], cwd: Path, passed: Sequence[int] = ()) -> Iterator[Launch]:
+        mark = secrets.token_hex(8)
+        variables = environment.unsandboxed(policy, self.secret) | {reaper.MARK: mark}
+        yield Launch(argv=argv, env=variables, cwd=cwd, descriptors=tuple(passed), mark=mark)
+
+
+def _without(disk: bwrap.Snapshot, refused: frozenset[Path]) -> bwrap.Snapshot:
+    if not refused:
+        return disk
+    kept = dataclasses.replace(
+        disk.protection,
+        read_only=[path for path in disk.protection.read_only if path not in refused],
+        data={path: content for path, content in disk.protection.data.items() if path not in refused},
+    )
+    return dataclasses.replace(disk, protection=kept)
+
+
+def _filter(policy: Policy) -> bytes:
+    machine = platform.machine()
+    if machine not in seccomp.AUDIT_ARCH:
+        raise SandboxUnavailable(
+            f"There is no system-call filter for the {machine} architecture yet.",
+            "Use an x86-64 or aarch64 machine, or --no-sandbox inside a container of your own.",
+        )
+    return seccomp.build(machine, allow_unix=policy.allow_unix_sockets, allow_ptrace=policy.allow_ptrace)
+
+
+class _Files:
+    """Files in memory, given to bwrap by their numbers and closed at the end."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def __enter__(self) -> "_Files":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in self.numbers:
+            os.close(number)
+
+    def add(self, name: str, content: bytes) -> int:
+        number = memory_file(name, content)
+        self.numbers.append(number)
+        return number
+
+
+def memory_file(name: str, content: bytes) -> int:
+    """An open descriptor, at its start, of a file in memory that holds `content`; the caller closes it."""
+    if sys.platform == "linux":
+        number = os.memfd_create(name, os.MFD_CLOEXEC)
+    else:
+        number = _unlinked()
+    view = memoryview(content)
+    while view:
+        view = view[os.write(number, view) :]
+    os.lseek(number, 0, os.SEEK_SET)
+    return number
+
+
+def _unlinked() -> int:
+    number, name = tempfile.mkstemp(prefix="harness-")
+    Path(name).unlink()
+    return number

@@ -1,0 +1,91 @@
+"""What of a home and of the system is hidden from commands: secrets, by an allow-list of what tools need.
+
+Lists of secrets are never complete, so every dot entry of a home is hidden but those that hold toolchains. The
+few secrets that lie within an allowed entry are hidden by name.
+"""
+
+import os
+import pwd
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# Dot entries of a home that hold programs and libraries, not secrets.
+_TOOLCHAINS = """
+    .asdf .bun .cabal .cargo .conda .deno .dotnet .elan .fnm .gem .ghcup .gitconfig .gitignore .goenv
+    .gradle .ivy2 .jenv .juliaup .local .m2 .mamba .nix-defexpr .nix-profile .nodenv .nuget .nvm .opam
+    .phpenv .pnpm .pyenv .rbenv .rustup .rvm .rye .sbt .sdkman .stack .tfenv .terminfo .venv .venvs
+    .virtualenvs .volta
+"""
+TOOLCHAINS = frozenset(_TOOLCHAINS.split())
+# Hidden again within them.
+_SECRETS_WITHIN = """
+    .cargo/credentials .cargo/credentials.toml .gem/credentials .gradle/gradle.properties .local/share
+    .local/state .m2/settings.xml .m2/settings-security.xml .nuget/NuGet/NuGet.Config .sbt/credentials
+"""
+SECRETS_WITHIN = tuple(_SECRETS_WITHIN.split())
+# Shown again within what is hidden.
+_SHOWN_WITHIN = """
+    .config/git .cache/ms-playwright .local/share/fnm .local/share/man .local/share/mise .local/share/pipx
+    .local/share/pnpm .local/share/uv .local/share/virtualenvs
+"""
+SHOWN_WITHIN = tuple(_SHOWN_WITHIN.split())
+# Files that only root can read: a command of root's would.
+_ROOT_ONLY = """
+    /etc/shadow /etc/shadow- /etc/gshadow /etc/gshadow- /etc/sudoers /etc/sudoers.d /etc/ssl/private
+    /etc/krb5.keytab /root
+"""
+ROOT_ONLY = tuple(_ROOT_ONLY.split())
+
+
+# A link such as ~/.x -> /usr must not hide the system.
+_NEVER = frozenset(Path(name) for name in ("/", "/home", "/usr", "/etc", "/var", "/opt", "/bin", "/lib", "/nix"))
+
+
+def hidden(homes: Iterable[Path], *, root: bool) -> tuple[Path, ...]:
+    """Existing paths to hide, real ones. `root`: the command runs as uid 0, which no file mode stops."""
+    homes = list(homes)
+    found = [path for home in homes for path in (*_dot_entries(home), *(home / name for name in SECRETS_WITHIN))]
+    if root:
+        found += [Path(name) for name in ROOT_ONLY]
+        found += _children(Path("/home"))
+    real = {Path(os.path.realpath(path)) for path in found if _coverable(mode(path))}
+    return tuple(sorted(real - {*homes, *_NEVER}))
+
+
+def shown(homes: Iterable[Path]) -> tuple[Path, ...]:
+    """Existing directories below hidden ones that commands need."""
+    return tuple(path for home in homes for name in SHOWN_WITHIN if stat.S_ISDIR(mode(path := home / name)))
+
+
+def home_of(uid: int) -> Path | None:
+    """The real home of a user, None where there is none on this machine."""
+    try:
+        home = Path(os.path.realpath(pwd.getpwuid(uid).pw_dir))
+    except KeyError:
+        return None
+    return home if home.is_dir() and home != Path("/") else None
+
+
+def _dot_entries(home: Path) -> Iterator[Path]:
+    return (path for path in _children(home) if path.name.startswith(".") and path.name not in TOOLCHAINS)
+
+
+def _children(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError:
+        return []  # not there, or not ours to read: then not the command's either
+
+
+def mode(path: Path) -> int:
+    """`st_mode` with links followed, 0 where there is nothing or where we may not look."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _coverable(found: int) -> bool:
+    # a socket or device cannot be covered by a file
+    return stat.S_ISDIR(found) or stat.S_ISREG(found)

@@ -1,0 +1,188 @@
+"""Run what a `Launch` describes: live output, bounded memory, and nothing left behind however it ends.
+
+One selector watches the output pipe and the process itself, so that a background child which keeps the pipe open
+cannot keep us waiting; the selector's own descriptor is what the event loop waits for.
+"""
+
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+
+from harness.sandbox import reaper
+from harness.sandbox.capture import Capture
+from harness.sandbox.launch import Launch
+from harness.sandbox.outcome import Progress
+
+CHUNK = 1 << 18
+PROGRESS_INTERVAL = 0.1  # seconds between two pieces of live output
+PROGRESS_BOUND = 8 << 10  # bytes of live output in one piece: a flood shows its end
+OUTPUT_CAP = 5 << 30
+LAST_WORDS = 0.5  # seconds for output that is still on its way when the command has ended
+_LINUX = sys.platform.startswith("linux")  # a variable: a type checker follows both branches
+_STEP = 16  # reads before the event loop gets a turn
+
+
+@dataclass(slots=True)
+class Ran:
+    """`status` as subprocess has it: negative for a signal. `elapsed` in seconds. `running`: what the time-out
+    ended, as command lines."""
+
+    capture: Capture
+    status: int = 0
+    elapsed: float = 0.0
+    timed_out: bool = False
+    flooded: bool = False
+    running: tuple[str, ...] = field(default=())
+
+
+async def run(launch: Launch, saved: Path, *, timeout: float) -> AsyncGenerator[Progress | Ran, None]:
+    """Yield live output and at last one `Ran`. Closing or cancelling it kills everything first.
+
+    `timeout` is in seconds. Raises OSError where the program cannot be started.
+    """
+    began = time.monotonic()
+    ran = Ran(Capture(saved))
+    with ExitStack() as stack:
+        stack.callback(ran.capture.close)
+        command = _start(launch, stack)
+        try:
+            pending, shown = bytearray(), began
+            while (left := began + timeout - time.monotonic()) > 0:
+                ended = await command.ready(min(left, PROGRESS_INTERVAL) if pending else left)
+                command.drain(ran.capture, pending)
+                ran.flooded = ran.capture.total > OUTPUT_CAP
+                if ended or ran.flooded:
+                    break
+                if pending and time.monotonic() - shown >= PROGRESS_INTERVAL:
+                    shown = time.monotonic()
+                    yield _progress(ran.capture, pending)
+            else:
+                ran.timed_out, ran.running = True, reaper.running(command.process.pid)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await command.end(launch.mark, ran.capture)
+        ran.status, ran.elapsed = command.process.returncode, time.monotonic() - began
+    yield ran
+
+
+@dataclass(slots=True)
+class _Command:
+    """A started process, its output pipe, and a selector over that pipe and the process's end."""
+
+    process: "subprocess.Popen[bytes]"
+    pipe: int
+    exit: int
+    watch: selectors.DefaultSelector
+    open: bool = True
+
+    async def ready(self, timeout: float) -> bool:
+        """Wait for output or the end, at most `timeout` seconds; True at the end (not reaped yet)."""
+        # epoll and kqueue have a descriptor that is itself readable when something they watch is.
+        with anyio.move_on_after(timeout):
+            await anyio.wait_readable(self.watch.fileno())
+        return any(key.fd == self.exit for key, _ in self.watch.select(0))
+
+    def drain(self, capture: Capture, pending: bytearray) -> None:
+        """Take what is there, up to a bound; at the end of the stream, stop watching it."""
+        for _ in range(_STEP if self.open else 0):
+            try:
+                data = os.read(self.pipe, CHUNK)
+            except BlockingIOError:
+                return
+            if not data:
+                self.open = False
+                self.watch.unregister(self.pipe)
+                return
+            capture.feed(data)
+            pending += data
+            if len(pending) > PROGRESS_BOUND:
+                del pending[:-PROGRESS_BOUND]
+
+    async def end(self, mark: str, capture: Capture) -> None:
+        """Kill what is left, wait until it is dead, and take its last words.
+
+        The group is killed before its leader is reaped: until then its number is not given to another.
+        """
+        reaper.kill(self.process.pid, mark)
+        rest = bytearray()
+        while not await self.ready(LAST_WORDS):
+            self.drain(capture, rest)
+        self.process.wait()
+        deadline = time.monotonic() + LAST_WORDS
+        self.watch.unregister(self.exit)
+        self.drain(capture, rest)
+        while self.open and (left := deadline - time.monotonic()) > 0:
+            await self.ready(left)
+            self.drain(capture, rest)
+
+
+def _start(launch: Launch, stack: ExitStack) -> _Command:
+    read, write = os.pipe()
+    stack.callback(os.close, read)
+    try:
+        os.set_blocking(read, False)
+        if _LINUX:
+            _widen(read)
+        uid, gid = launch.user or (None, None)
+        process = subprocess.Popen(
+            launch.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=write,
+            cwd=launch.cwd,
+            env=launch.env,
+            pass_fds=launch.descriptors,
+            start_new_session=True,
+            user=uid,
+            group=gid,
+            extra_groups=[] if launch.user else None,
+        )
+    finally:
+        os.close(write)
+    command = _Command(
+        process, read, _exit_descriptor(process, stack), stack.enter_context(selectors.DefaultSelector())
+    )
+    command.watch.register(read, selectors.EVENT_READ)
+    command.watch.register(command.exit, selectors.EVENT_READ)
+    return command
+
+
+def _widen(pipe: int) -> None:
+    import fcntl  # noqa: PLC0415  Linux alone has F_SETPIPE_SZ
+
+    try:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+    except OSError:
+        pass  # over the user's quota of pipe memory: slower, not wrong
+
+
+def _exit_descriptor(process: "subprocess.Popen[bytes]", stack: ExitStack) -> int:
+    """A descriptor that becomes readable when the process has ended."""
+    if _LINUX:
+        number = os.pidfd_open(process.pid)
+        stack.callback(os.close, number)
+        return number
+    read, write = os.pipe()
+    stack.callback(os.close, read)
+
+    def wait() -> None:
+        process.wait()
+        os.close(write)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return read
+
+
+def _progress(capture: Capture, pending: bytearray) -> Progress:
+    text = capture.decode(bytes(pending))
+    pending.clear()
+    return Progress(text, capture.total)

@@ -1,0 +1,34 @@
+"""Which program a name means: absolute, and outside everything that a command or the model can write.
+
+An active virtual environment of the project stands first on PATH and may hold what the model wrote.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.errors import SandboxUnavailable
+from harness.paths import within
+
+_SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin", "/opt/homebrew/bin")
+
+
+def find_all(name: str, writable: Iterable[Path]) -> Iterator[Path]:
+    """Every executable of that name, the system's first; none below a directory in `writable`."""
+    roots, seen = list(writable), set()
+    for directory in (*_SYSTEM, *os.environ.get("PATH", "").split(os.pathsep)):
+        path = Path(os.path.realpath(Path(directory) / name)) if Path(directory).is_absolute() else None
+        if path is None or path in seen or any(within(path, root) for root in roots):
+            continue
+        seen.add(path)
+        if path.is_file() and os.access(path, os.X_OK):
+            yield path
+
+
+def find(name: str, writable: Iterable[Path]) -> Path:
+    """The first of them. Raises SandboxUnavailable where there is none."""
+    for path in find_all(name, writable):
+        return path
+    raise SandboxUnavailable(
+        f"No `{name}` was found outside the project.", f"Install {name} with the system's package manager."
+    )

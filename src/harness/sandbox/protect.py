@@ -1,0 +1,206 @@
+"""What inside the project no command may change: names that git, editors, shells or we ourselves execute later.
+
+Here the disk is read and the facts are returned; `bwrap` and `seatbelt` turn them into mounts and rules.
+Whatever is missing but would be executed if it appeared gets a placeholder (CVE-2026-25725's class).
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import SandboxUnavailable
+
+# Protected also when missing; never to be a link, since a link cannot be covered.
+ALWAYS_DIRS = (".harness", ".claude")
+ALWAYS_FILES = (".mcp.json",)
+# Protected where they exist.
+_NAMES = """
+    .vscode .idea .husky .devcontainer .config/git .gitmodules .gitconfig .bashrc .bash_profile .bash_login
+    .profile .zshrc .zshenv .zprofile .envrc .npmrc .yarnrc .yarnrc.yml .pre-commit-config.yaml .ripgreprc
+"""
+NAMES = tuple(_NAMES.split())
+WRITABLE_WITHIN = (".claude/worktrees",)
+SKIPPED = frozenset({"node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", "target"})
+SCAN_DEPTH = 4
+SCAN_LIMIT = 20_000  # directories looked at; beyond it a nested repository is not seen
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """An entry that exists only while a command runs. `content` None: an empty directory."""
+
+    path: Path
+    content: bytes | None = b""
+
+
+@dataclass(slots=True)
+class Protection:
+    """`read_only`: existing paths or placeholders. `pinned`: writable, but not to be renamed or replaced.
+    `data`: files whose content is another one inside."""
+
+    read_only: list[Path] = field(default_factory=list)
+    pinned: list[Path] = field(default_factory=list)
+    placeholders: list[Placeholder] = field(default_factory=list)
+    data: dict[Path, bytes] = field(default_factory=dict)
+
+    def missing(self, path: Path, content: bytes | None) -> None:
+        self.placeholders.append(Placeholder(path, content))
+        self.read_only.append(path)
+
+
+def survey(root: Path) -> Protection:
+    """Everything to protect below a writable directory.
+
+    Raises SandboxUnavailable where a name that must be covered is a symbolic link.
+    """
+    found = Protection()
+    _configuration(root, found)
+    for git in _git_entries(root):
+        if git.is_symlink():
+            raise _is_link(git)
+        if git.is_dir():
+            _git_directory(git, found)
+        else:
+            found.read_only.append(git)
+            if git.parent == root and (linked := linked_worktree(git)):
+                _worktree(*linked, found)
+    _hide_from_git(root, found)
+    return found
+
+
+def linked_worktree(gitfile: Path) -> tuple[Path, Path] | None:
+    """(shared git directory, this worktree's directory in it), if the latter points back to `gitfile`.
+
+    Without that check a hostile `.git` file could make any directory writable.
+    """
+    try:
+        target = gitfile.read_text().split("gitdir:", 1)[1].strip()
+        own = Path(os.path.realpath(gitfile.parent / target))
+        back = (own / "gitdir").read_text().strip()
+        common = Path(os.path.realpath(own / (own / "commondir").read_text().strip()))
+    except (OSError, IndexError, UnicodeDecodeError, ValueError):
+        return None
+    ours = os.path.realpath(own / back) == os.path.realpath(gitfile)
+    return (common, own) if ours and own.parent == common / "worktrees" and (common / "HEAD").is_file() else None
+
+
+def _configuration(root: Path, found: Protection) -> None:
+    for name in (*ALWAYS_DIRS, *ALWAYS_FILES):
+        path = root / name
+        if path.is_symlink():
+            raise _is_link(path)
+        if not path.exists():
+            found.missing(path, None if name in ALWAYS_DIRS else b"")
+        else:
+            found.read_only.append(path)
+    for name in NAMES:
+        # Of a link the target is protected; the link itself can be replaced (a documented residual).
+        path = Path(os.path.realpath(root / name))
+        if path.exists() and root in path.parents:
+            found.read_only.append(path)
+    found.pinned += [root / name for name in WRITABLE_WITHIN if (root / name).is_dir()]
+
+
+def _git_entries(root: Path) -> Iterator[Path]:
+    """Every `.git` to a depth of four: the project's own and those of nested repositories."""
+    level, seen = [str(root)], 0
+    for _ in range(SCAN_DEPTH + 1):
+        below: list[str] = []
+        for directory in level:
+            seen += 1
+            if seen > SCAN_LIMIT:
+                return
+            try:
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        if entry.name == ".git":
+                            yield Path(entry.path)
+                        elif entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
+                            below.append(entry.path)
+            except OSError:
+                continue  # vanished or unreadable: then not the command's to read either
+        level = below
+
+
+def _git_directory(git: Path, found: Protection) -> None:
+    found.pinned.append(git)
+    for name, content in (("hooks", None), ("config", b""), ("commondir", b".\n")):
+        # `commondir` would redirect configuration and hooks to another directory; "." means this one.
+        path = git / name
+        if path.is_symlink():
+            raise _is_link(path)
+        if path.exists():
+            found.read_only.append(path)
+        elif name != "config":
+            found.missing(path, content)
+    if (attributes := git / "info" / "attributes").exists():
+        found.read_only.append(attributes)
+    _worktree_config(git, git, found)
+    if (git / "worktrees").is_dir():
+        found.read_only.append(git / "worktrees")
+    if (modules := git / "modules").is_dir() and not modules.is_symlink():
+        _modules(modules, found)
+
+
+def _modules(directory: Path, found: Protection, depth: int = SCAN_DEPTH) -> None:
+    """The git directories of submodules: a name with slashes lies deeper, and every step is pinned."""
+    found.pinned.append(directory)
+    for path in sorted(directory.iterdir()):
+        if path.is_symlink() or not path.is_dir():
+            continue
+        if (path / "HEAD").exists():
+            _git_directory(path, found)
+        elif depth:
+            _modules(path, found, depth - 1)
+
+
+def _worktree(common: Path, own: Path, found: Protection) -> None:
+    _git_directory(common, found)
+    found.pinned.append(own)
+    found.read_only += [own / "commondir", own / "gitdir"]
+    _worktree_config(common, own, found)
+
+
+def _worktree_config(common: Path, own: Path, found: Protection) -> None:
+    """`config.worktree` counts only where the configuration switches it on."""
+    path = own / "config.worktree"
+    if path.exists():
+        found.read_only.append(path)
+    elif re.search(rb"worktreeconfig", _bytes(common / "config"), re.IGNORECASE):
+        found.missing(path, b"")
+
+
+def _hide_from_git(root: Path, found: Protection) -> None:
+    """Inside, placeholders that are files are on git's exclude list: `git add -A` must not commit them.
+
+    A file that is there but empty is another command's placeholder.
+    """
+    git = root / ".git"
+    names = [name for name in ALWAYS_FILES if not (root / name).exists() or not (root / name).stat().st_size]
+    common = git if git.is_dir() else (linked_worktree(git) or (None,))[0] if git.is_file() else None
+    if not names or common is None:
+        return
+    exclude = common / "info" / "exclude"
+    if not exclude.parent.is_dir():
+        found.placeholders.append(Placeholder(exclude.parent, None))
+    if not exclude.exists():
+        found.placeholders.append(Placeholder(exclude))
+    old = _bytes(exclude)
+    lines = "".join(f"/{name}\n" for name in names).encode()
+    found.data[exclude] = old + (b"" if not old or old.endswith(b"\n") else b"\n") + lines
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _is_link(path: Path) -> SandboxUnavailable:
+    return SandboxUnavailable(
+        f"{path} is a symbolic link: the sandbox cannot keep commands from replacing it.",
+        "Put the directory or file itself in the link's place, or run with --no-sandbox.",
+    )

@@ -1,0 +1,62 @@
+"""Find and kill the processes of a command, whether or not they still belong to its group."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+MARK = "HARNESS_COMMAND"  # environment variable by which strays are found
+
+
+def kill(leader: int, mark: str = "") -> None:
+    """SIGKILL to the process group that `leader` began, and to every process that carries `mark`.
+
+    A pid namespace dies with its first process, so in the sandbox the group is enough. Outside, children that
+    began a session of their own are found by their environment; one that has cleared that too gets away.
+    """
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # all gone
+    except PermissionError:
+        pass  # macOS says so of a group of zombies
+    if mark:
+        for pid in _marked(f"{MARK}={mark}".encode()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # gone meanwhile
+
+
+def running(leader: int) -> tuple[str, ...]:
+    """The command lines of the leaves of a process tree: what a time-out found at work. Linux only."""
+    found = []
+    for pid in _leaves(leader):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        except OSError:
+            continue  # ended meanwhile
+        line = b" ".join(words).decode(errors="replace")
+        if line and pid != leader and words[1:2] != [b"-c"]:  # not the shell with the whole command line
+            found.append(line if len(line) <= 100 else line[:99] + "…")
+    return tuple(found[:5])
+
+
+def _leaves(pid: int) -> Iterator[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return
+    if not children:
+        yield pid
+    for child in children:
+        yield from _leaves(int(child))
+
+
+def _marked(mark: bytes) -> Iterator[int]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                yield int(entry.name)
+        except OSError:
+            continue  # another user's, or ended

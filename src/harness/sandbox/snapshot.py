@@ -1,0 +1,87 @@
+"""Look at the disk once per command: what is there to hide, to show and to protect."""
+
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import harness
+from harness.paths import config_home
+from harness.sandbox import masks
+from harness.sandbox.bwrap import Snapshot
+from harness.sandbox.policy import Policy
+from harness.sandbox.protect import Protection, survey
+
+_SCRATCH = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  replaced by private ones, not used
+_EMPTY = (Path("/run"), Path("/mnt"), Path("/media"))
+# Measured: for real root bwrap leaves /proc/sys (core_pattern: code as root on the host) writable.
+_KERNEL = tuple(Path("/proc", name) for name in ("sys", "irq", "bus", "sysrq-trigger"))
+_NIXOS = Path("/run/current-system")
+_RESOLVER = Path("/run/systemd/resolve")
+
+
+def take(policy: Policy, uid: int) -> Snapshot:
+    """The facts for a command that will run as `uid`. Raises SandboxUnavailable (see `protect.survey`)."""
+    homes = {policy.home, masks.home_of(uid) or policy.home}
+    hidden = [*masks.hidden(homes, root=uid == 0), *_existing((config_home(),))]
+    system = (_NIXOS, _RESOLVER) if policy.network == "host" else (_NIXOS,)
+    shown = (*masks.shown(homes), *(path for path in system if path.exists()))
+    return Snapshot(
+        directories=frozenset(path for path in (*hidden, *policy.deny_read) if path.is_dir()),
+        scratch=_existing(_SCRATCH),
+        empty=_existing(_EMPTY),
+        kernel=_existing(_KERNEL),
+        hidden=tuple(hidden),
+        shown=shown,
+        installation=_installation(),
+        protection=_protection(policy),
+    )
+
+
+def acting_user(policy: Policy) -> tuple[int, int]:
+    """(uid, gid) to run as: our own; root on another owner's project runs as that owner.
+
+    Root inside a sandbox has no capabilities: it could not write that project, and git would refuse it.
+    """
+    owner = policy.project.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        return owner.st_uid, owner.st_gid
+    return os.geteuid(), os.getegid()
+
+
+def _protection(policy: Policy) -> Protection:
+    if policy.project_readonly:
+        return Protection()
+    whole = Protection()
+    for root in (policy.project, *policy.write):
+        found = survey(root)
+        whole.read_only += found.read_only
+        whole.pinned += found.pinned
+        whole.placeholders += found.placeholders
+        whole.data |= found.data
+    return whole
+
+
+def _installation() -> tuple[Path, ...]:
+    """The interpreter, the virtual environment and our package: what runs outside the sandbox.
+
+    Read-only inside even where the project is our own source checkout: a module that is imported later would
+    run with all rights. Whoever develops Harness with Harness edits it by the file tools, which ask, or runs
+    another installation of it.
+    """
+    package = Path(harness.__file__).parent
+    roots = {Path(os.path.realpath(path)) for path in (sys.prefix, sys.base_prefix, package)}
+    return tuple(sorted(roots))
+
+
+def _existing(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if _is_real(path))
+
+
+def _is_real(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISLNK(mode)
