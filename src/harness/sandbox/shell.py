@@ -10,15 +10,14 @@ from pathlib import Path
 
 from harness.errors import SandboxUnavailable
 from harness.sandbox import probe, process, programs
+from harness.sandbox.hints import hints
 from harness.sandbox.launch import Launcher, Unsandboxed, memory_file
+from harness.sandbox.limits import ulimits
 from harness.sandbox.outcome import Finished, Progress
 from harness.sandbox.policy import Policy
 
 SUCCESS_LIMIT, FAILURE_LIMIT = 30_000, 10_000  # characters of output that the model reads
 ARGUMENT_LIMIT = 100_000  # bytes; the kernel takes 128 KiB in one argument
-FILE_BLOCKS = 16 << 20  # KiB: no single file above 16 GiB
-DATA_KIB = 8 << 20  # KiB of private memory in one process
-PROCESSES = 2048
 
 # Sourced by bash itself (BASH_ENV) before the command, so that the command runs exactly as `bash -c` runs it:
 # its messages, its last pipeline's states and `exit` are untouched. A command that sets an EXIT trap of its own
@@ -81,13 +80,11 @@ class SandboxShell:
                 if isinstance(item, Progress):
                     yield item
                 else:
-                    yield self._finish(item, _read_report(report), launch.user)
+                    yield self._finish(item, _read_report(report), launch.user, policy)
 
     def _argv(self, bash: Path, command: str, passed: list[int]) -> tuple[list[str], dict[str, str]]:
         report = passed[0]
-        limits = "ulimit -c 0"
-        if not self._plain:
-            limits += f"; ulimit -f {FILE_BLOCKS}; ulimit -d {DATA_KIB}; ulimit -u {PROCESSES}"
+        limits = ulimits(sandboxed=self._plain is None)
         prelude = memory_file("prelude", b"")
         passed.append(prelude)
         os.write(prelude, _PRELUDE.format(limits=limits, report=report, prelude=prelude).encode())
@@ -98,7 +95,7 @@ class SandboxShell:
         passed.append(memory_file("command", encoded))
         return [str(bash), f"/dev/fd/{passed[-1]}"], environment
 
-    def _finish(self, ran: process.Ran, report: list[str], user: tuple[int, int] | None) -> Finished:
+    def _finish(self, ran: process.Ran, report: list[str], user: tuple[int, int] | None, policy: Policy) -> Finished:
         code = 128 - ran.status if ran.status < 0 else ran.status
         if not report and not ran.timed_out and not ran.flooded and not self._plain:
             # bwrap failed before the shell began: nothing of the command has run.
@@ -115,6 +112,8 @@ class SandboxShell:
         if user and not self._said_user:
             self._said_user = True
             notes.append(f"Commands run as uid {user[0]}, the project's owner, not as root.")
+        if code and not self._plain:
+            notes += hints(output, policy)
         *states, cwd = report[1:] or [""]
         return Finished(
             exit_code=code,
