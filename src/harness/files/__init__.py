@@ -11,8 +11,9 @@ import os
 import secrets
 import stat
 import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from harness.errors import HarnessError, ToolError
 from harness.files.beneath import DIRECTORY, Opener, adopt, best_opener, make_directories
@@ -90,8 +91,8 @@ class Files:
         except OSError as error:  # a symlink that was gone before it could be read
             raise _moved(path, path) from error
 
-    def open_read(self, path: Path, real: Path | None = None) -> BinaryIO:
-        """An unbuffered reader of a regular file."""
+    def open_read(self, path: Path, real: Path | None = None) -> BufferedReader:
+        """A reader of a regular file."""
         place = self._place(path, real)
         # Non-blocking: opening a FIFO must not wait for its writer.
         fd = self._opened(path, place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -101,7 +102,7 @@ class Files:
         except BaseException:
             os.close(fd)
             raise
-        return os.fdopen(fd, "rb", buffering=0)
+        return os.fdopen(fd, "rb")
 
     def read(self, path: Path, real: Path | None = None) -> bytes:
         with self.open_read(path, real) as file:
@@ -117,6 +118,19 @@ class Files:
                 return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
         finally:
             os.close(fd)
+
+    def searchable(self, path: Path, real: Path | None = None) -> Path:
+        """The real place of an existing file or directory, for a program that searches it."""
+        place = self._place(path, real)
+        fd = self._opened(path, place, getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK))
+        try:
+            self._check_place(path, place, fd)
+            state = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if not stat.S_ISDIR(state.st_mode):
+            _check_regular(path, state)
+        return place
 
     def write(
         self, path: Path, data: bytes, real: Path | None = None, *, expect: bytes | None, mode: int | None = None
@@ -178,7 +192,7 @@ class Files:
             if expect is None:
                 return None
             raise FileError("changed", path, "was removed after it was read") from None
-        with os.fdopen(fd, "rb", buffering=0) as file:
+        with os.fdopen(fd, "rb") as file:
             state = os.fstat(fd)
             _check_regular(path, state)
             if expect is None:

@@ -1,0 +1,108 @@
+"""A model's arguments made into a tool's input, or an error that says which field, which rule, and what would do."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import ToolError
+from harness.tools.tool import Tool
+
+_WANTED = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "model_type": "an object",
+    "dict_type": "an object",
+}
+
+
+def parse(tool: Tool, given: Mapping[str, Any]) -> BaseModel:
+    """The validated input of `tool`.
+
+    Only what is unambiguous is mended: a name that differs in case or separators, "5" for 5, a list or object
+    written as JSON text. Raises ToolError.
+    """
+    named = _renamed(tool.input, given)
+    try:
+        return tool.input.model_validate(named)
+    except ValidationError as error:
+        first = error
+    unpacked = _unpacked(named, first)
+    if unpacked != named:
+        try:
+            return tool.input.model_validate(unpacked)
+        except ValidationError as error:
+            first = error
+    problems = [_sentence(problem, tool.input) for problem in first.errors(include_url=False)]
+    raise ToolError(f"{tool.name} was not run: " + "; ".join(problems) + ".", _fields(tool.input))
+
+
+def field_names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _renamed(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    names = field_names(model)
+    result = {name: value for name, value in given.items() if name in names}
+    for name, value in given.items():
+        same = [right for right in names if _plain(right) == _plain(name)]
+        right = same[0] if len(same) == 1 and same[0] not in result else name
+        result.setdefault(right, value)
+    return result
+
+
+def _unpacked(given: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    """`given` with JSON text in place of a list or an object parsed."""
+    result = dict(given)
+    for problem in error.errors(include_url=False):
+        name, value = str(problem["loc"][0]) if problem["loc"] else "", problem["input"]
+        if problem["type"] in {"list_type", "model_type", "dict_type"} and isinstance(value, str) and name in result:
+            try:
+                result[name] = json.loads(value)
+            except ValueError:
+                pass  # the first error stands
+    return result
+
+
+def _sentence(problem: Any, model: type[BaseModel]) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    kind, value = problem["type"], problem["input"]
+    if kind == "missing":
+        return f"`{name}` is required"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(name, field_names(model), 1, 0.5) if len(problem["loc"]) == 1 else []
+        return f"there is no field `{name}`" + (f"; did you mean `{near[0]}`?" if near else "")
+    if kind == "value_error":
+        return f"`{name}` {problem['ctx']['error']}"
+    rule = f"must be {_WANTED[kind]}" if kind in _WANTED else problem["msg"][:1].lower() + problem["msg"][1:]
+    return f"`{name}`: {rule}, not {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fields(model: type[BaseModel]) -> str:
+    """The input's form in a line: `Fields: file_path (required), offset, limit.`"""
+    parts = [
+        f"{field.alias or name}{_choices(field.annotation)}{' (required)' if field.is_required() else ''}"
+        for name, field in model.model_fields.items()
+    ]
+    return f"Fields: {', '.join(parts)}."
+
+
+def _choices(annotation: Any) -> str:
+    words = [word for word in get_args(annotation) if isinstance(word, str)]
+    return f"={'|'.join(words)}" if words else ""
