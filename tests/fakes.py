@@ -18,7 +18,8 @@ from harness.loop import Deps, State, run
 from harness.messages import Assistant, Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Decision
 from harness.providers.port import CallReady, MessageEnd, Model, ModelEvent, Request
-from harness.tools.tool import Output, Tool, ToolInput
+from harness.tools.input import ToolInput
+from harness.tools.tool import Output, Tool
 
 Script = Assistant | ProviderError | Callable[[Request], AsyncGenerator[ModelEvent, None]]
 
@@ -118,20 +119,29 @@ class Driven:
         return [event.type for event in self.events]
 
 
-class _Cwd:
+class _Files:
+    def real(self, path: Path) -> Path:
+        return path
+
+
+class _Context:
     cwd = Path("/project")
+    files = _Files()
+
+    def __init__(self) -> None:
+        self.decided: dict[Path, Path] = {}
 
 
 async def drive(
     *scripts: Script,
-    decide: Callable[..., Decision] = lambda _call, _effects: Allow("mode", "test"),
+    decide: Callable[..., Decision] = lambda _call, _effects, _real: Allow("mode", "test"),
     hook: Callable[[Event, Deps, State], Any] | None = None,
     asks: Asks | None = None,
     **settings: Any,
 ) -> Driven:
     """Run one turn over these scripts; `hook` sees each event as it comes and may act on the loop."""
     provider, tools, state = FakeProvider(*scripts), FakeTools(), State("system")
-    calls = Calls(tools, _Cwd(), decide, lambda: "default", lambda _rule: None, asks)  # type: ignore[arg-type]
+    calls = Calls(tools, _Context(), decide, lambda: "default", lambda _rule: None, asks)  # type: ignore[arg-type]
     events = []
     async with anyio.create_task_group() as tasks:
         deps = Deps(tasks, provider, calls, **settings)

@@ -75,7 +75,7 @@ async def test_effects_wait_for_the_whole_message():
 
 
 async def test_reads_that_would_ask_do_not_start_early():
-    driven = await drive(says("", call("a"), call("b")), says("x"), decide=lambda _c, _e: Ask("mode", "outside"))
+    driven = await drive(says("", call("a"), call("b")), says("x"), decide=lambda _c, _e, _r: Ask("mode", "outside"))
     kinds = [type(e).__name__ for e in driven.events]
     assert kinds.index("HookPermissionResult") > kinds.index("AssistantMessage")
     assert len(result(driven).permission_denials) == 2
@@ -193,7 +193,9 @@ async def test_a_tools_failure_is_a_result_the_model_sees():
 
 
 async def test_a_denied_call_is_listed_and_told_to_the_model():
-    driven = await drive(says("", call("a", seconds=1)), says("x"), decide=lambda _c, _e: Deny("rule", "because", "R"))
+    driven = await drive(
+        says("", call("a", seconds=1)), says("x"), decide=lambda _c, _e, _r: Deny("rule", "because", "R")
+    )
     denial = result(driven).permission_denials[0]
     assert (denial.tool_name, denial.tool_use_id, denial.tool_input) == ("read", "a", {"seconds": 1})
     assert "because (rule: R)" in driven.results[0].text
@@ -211,7 +213,7 @@ async def test_asking_the_person(answer, ran, requests):
             assert asks.answer(event.id, answer)
 
     driven = await drive(
-        says("", call("a", "write")), says("done"), decide=lambda _c, _e: Ask("mode", "edit"), asks=asks, hook=hook
+        says("", call("a", "write")), says("done"), decide=lambda _c, _e, _r: Ask("mode", "edit"), asks=asks, hook=hook
     )
     assert bool(driven.tools.log) == ran
     assert len(driven.provider.asked) == requests
@@ -228,7 +230,7 @@ async def test_a_heartbeat_comes_while_the_model_is_silent():
 
 
 async def test_a_bug_in_a_tool_is_raised():
-    def broken(_call, _effects):
+    def broken(_call, _effects, _real):
         raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup) as raised:
@@ -245,7 +247,7 @@ async def test_a_thousand_rounds():
 async def test_allow_is_decided_anew_when_the_call_starts():
     seen: list[int] = []
 
-    def decide(_call, _effects):
+    def decide(_call, _effects, _real):
         seen.append(1)
         return Allow("mode", "") if len(seen) == 1 else Deny("rule", "changed meanwhile")
 

@@ -3,11 +3,8 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from harness import __version__
+from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import EXIT_INTERRUPTED, EXIT_OK, HarnessError, UsageError
-
-# The protocol level that SDKs of other harnesses check, then our own version.
-PROTOCOL_LEVEL = "2.1.248"
 
 
 def _demo(argv: Sequence[str]) -> int:

@@ -4,17 +4,16 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 from harness.asks import Answer, Asks
-from harness.effects import Effect
+from harness.effects import Effect, Reads, Writes
 from harness.errors import ToolError
 from harness.events import Event, HookPermissionResult, PermissionRequest, ToolProgress
 from harness.messages import Mode, Text, ToolCall, ToolResult
 from harness.permissions.decision import Allow, Ask, Decision, Deny
-
-if TYPE_CHECKING:  # the tools' own modules load pydantic, which a session needs only once a tool is called
-    from harness.tools.tool import Context, Output, Tool
+from harness.tools.tool import Context, Output, Tool
 
 
 class Toolbox(Protocol):
@@ -23,9 +22,9 @@ class Toolbox(Protocol):
     specs: bytes
     names: Sequence[str]
 
-    def find(self, name: str) -> "Tool | None": ...
+    def find(self, name: str) -> Tool | None: ...
 
-    def parse(self, tool: "Tool", given: Mapping[str, Any]) -> Any:
+    def parse(self, tool: Tool, given: Mapping[str, Any]) -> Any:
         """The tool's validated input; raises `ToolError` naming the field, the rule and the mend."""
         ...
 
@@ -35,8 +34,8 @@ class Calls:
     """What executing a call needs. `asks` is None where nobody can be asked: what would ask is denied."""
 
     toolbox: Toolbox
-    context: "Context"
-    decide: Callable[[ToolCall, Sequence[Effect]], Decision]
+    context: Context
+    decide: Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]
     mode: Callable[[], Mode]
     allow_rule: Callable[[str], None]
     asks: Asks | None = None
@@ -47,7 +46,7 @@ class Prepared:
     """A call as far as it can be known without running it. `problem` answers a call that cannot be run."""
 
     call: ToolCall
-    tool: "Tool | None" = None
+    tool: Tool | None = None
     args: Any = None
     effects: tuple[Effect, ...] = ()
     problem: str = ""
@@ -80,13 +79,20 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
     return Prepared(call, tool, args, effects)
 
 
+def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]:
+    """The decision, and where the call's paths lead: what is opened later must be what was decided on."""
+    paths = [effect.path for effect in prepared.effects if isinstance(effect, Reads | Writes)]
+    real = {path: calls.context.files.real(path) for path in paths}
+    return real, calls.decide(prepared.call, prepared.effects, real)
+
+
 async def execute(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
     """Run one call; the last thing yielded is its `ToolEnd`, whatever happened short of a bug or a cancel."""
     call = prepared.call
     if prepared.problem or prepared.tool is None:
         yield ToolEnd(_failed(call, prepared.problem), "malformed")
         return
-    decision = calls.decide(call, prepared.effects)
+    real, decision = judge(prepared, calls)
     yield _decided(call, decision)
     stop_turn = False
     if isinstance(decision, Ask) and calls.asks is not None:
@@ -99,6 +105,7 @@ async def execute(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | To
         decision = Deny("headless", f"{decision.reason}; nobody can be asked in this run", decision.rule)
         yield _decided(call, decision)
     if isinstance(decision, Allow):
+        calls.context.decided.update(real)
         async with aclosing(_run(prepared.tool, prepared, calls.context)) as running:
             async for item in running:
                 yield item
@@ -125,9 +132,7 @@ def _answered(answer: Answer, calls: Calls) -> Allow | Deny:
     return Allow("user", "allowed when asked")
 
 
-async def _run(tool: "Tool", prepared: Prepared, context: "Context") -> AsyncGenerator[Event | ToolEnd, None]:
-    from harness.tools.tool import Output  # noqa: PLC0415  loaded by now; not before the first call
-
+async def _run(tool: Tool, prepared: Prepared, context: Context) -> AsyncGenerator[Event | ToolEnd, None]:
     call, began = prepared.call, time.monotonic()
     try:
         async with aclosing(tool.call(prepared.args, context)) as stream:
@@ -146,7 +151,7 @@ async def _run(tool: "Tool", prepared: Prepared, context: "Context") -> AsyncGen
         yield ToolEnd(_failed(call, str(error)))
 
 
-def _result(call: ToolCall, output: "Output") -> ToolResult:
+def _result(call: ToolCall, output: Output) -> ToolResult:
     return ToolResult(call.id, output.parts, output.is_error, output.data)
 
 

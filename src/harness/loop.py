@@ -26,7 +26,7 @@ from harness.events import (
     System,
     UserMessage,
 )
-from harness.execute import Calls, Prepared, ToolEnd, execute, prepare
+from harness.execute import Calls, Prepared, ToolEnd, execute, judge, prepare
 from harness.messages import (
     Assistant,
     HistoryMessage,
@@ -118,7 +118,7 @@ class _Step:
         if call.id in self.prepared:
             return
         prepared = self.prepared[call.id] = prepare(call, calls)
-        early = bool(prepared.problem) or isinstance(calls.decide(call, prepared.effects), Allow)
+        early = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
         self.schedule.push(call.id, reads=only_reads(prepared.effects), early=early)
 
     def told(self) -> Iterator[ToolEnd]:

@@ -13,7 +13,8 @@ from pydantic import Field, field_validator
 from harness.effects import Effect, Runs
 from harness.errors import SandboxUnavailable, ToolError
 from harness.paths import within
-from harness.tools.tool import Context, Finished, Output, Progress, Stream, Tool, ToolInput
+from harness.tools.input import ToolInput
+from harness.tools.tool import Context, Finished, Output, Progress, Stream, Tool
 
 DEFAULT_MS, MAX_MS = 120_000, 600_000
 LONG = 1.0  # seconds from which the duration is worth a line
@@ -154,16 +155,14 @@ def _meaning(command: str, done: Finished) -> str | None:
     if done.exit_code != 1 or done.timed_out:
         return None
     try:
-        lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|()<>\n")
-        lexer.whitespace = " \t\r"
+        lexer = shlex.shlex(command.strip(), posix=True, punctuation_chars=";&|()<>\n")
+        lexer.whitespace, lexer.commenters = " \t\r", ""
         words = list(lexer)
     except ValueError:
         return None  # an open quote: bash has said so
     start = max((index + 1 for index, word in enumerate(words) if set(word) <= set(";&|()\n")), default=0)
     earlier, last = words[:start], words[start:]
-    if not last and earlier:
-        return None
-    if any(word in ("&&", "||") for word in earlier) and earlier[0] != "cd":
+    if not last or (any(word in ("&&", "||") for word in earlier) and earlier[0] != "cd"):
         return None
     return _ANSWERS.get(" ".join(last[:2])) or _ANSWERS.get(last[0])
 

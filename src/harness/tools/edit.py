@@ -12,10 +12,11 @@ from harness.files import FileError, digest
 from harness.paths import resolve, shown
 from harness.tools.access import exists, explained, open_text, place
 from harness.tools.fields import PathText
+from harness.tools.input import ToolInput
 from harness.tools.lookalike import NOTES, Reading, find, replacement
 from harness.tools.textdiff import changed_region, nearest, structured_patch
 from harness.tools.textfile import TextFile
-from harness.tools.tool import Context, FileSeen, Output, Tool, ToolInput
+from harness.tools.tool import Context, FileSeen, Output, Tool
 
 
 class EditInput(ToolInput):

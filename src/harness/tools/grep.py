@@ -14,7 +14,8 @@ from harness.paths import resolve, shown
 from harness.tools import ripgrep
 from harness.tools.access import search_place
 from harness.tools.fields import PathText
-from harness.tools.tool import Context, Output, Tool, ToolInput
+from harness.tools.input import ToolInput
+from harness.tools.tool import Context, Output, Tool
 
 PAGE = 250  # lines or files
 PAGE_CHARS = 40_000

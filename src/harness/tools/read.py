@@ -17,8 +17,9 @@ from harness.messages import Image, Text
 from harness.paths import resolve, shown
 from harness.tools.access import open_file, place, refuse_binary
 from harness.tools.fields import PathText
+from harness.tools.input import ToolInput
 from harness.tools.textfile import SNIFF, decode, lines_of, numbered
-from harness.tools.tool import Context, FileSeen, Output, Tool, ToolInput
+from harness.tools.tool import Context, FileSeen, Output, Tool
 
 PAGE_LINES = 2000
 LINE_CHARS = 2000

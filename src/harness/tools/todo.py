@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from harness.effects import Effect
-from harness.tools.tool import Context, Output, Tool, ToolInput
+from harness.tools.input import ToolInput
+from harness.tools.tool import Context, Output, Tool
 
 
 class Todo(ToolInput):

@@ -1,16 +1,20 @@
-"""What a tool is: a value, not a class hierarchy. A tool's module holds its input model and two functions."""
+"""What a tool is: a value, not a class hierarchy. A tool's module holds its input model and two functions.
+
+Light: pydantic is loaded by the tools' own modules.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness.effects import Effect
 from harness.files import Files
 from harness.messages import Text, UserPart
 from harness.sandbox.outcome import Finished, Progress
+
+if TYPE_CHECKING:  # a session makes a `Context` before it needs any input model
+    from pydantic import BaseModel
 
 # `Finished` and `Progress` are defined where they are made, a layer below; tools know them from here.
 __all__ = [
@@ -23,14 +27,7 @@ __all__ = [
     "Shell",
     "Stream",
     "Tool",
-    "ToolInput",
 ]
-
-
-class ToolInput(BaseModel):
-    """Base of all inputs: unknown fields are refused by name, and nothing is guessed."""
-
-    model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class Context:
 
 
 Stream = AsyncGenerator[Progress | Output, None]
-Input = TypeVar("Input", bound=BaseModel)
+Input = TypeVar("Input", bound="BaseModel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +99,6 @@ class Tool:
 
     name: str
     description: str
-    input: type[BaseModel]
+    input: "type[BaseModel]"
     effects: Callable[[Any, Path], Sequence[Effect]]
     call: Callable[[Any, Context], Stream]

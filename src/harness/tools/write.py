@@ -11,9 +11,10 @@ from harness.files import FileError, digest
 from harness.paths import resolve, shown
 from harness.tools.access import exists, explained, open_text, place
 from harness.tools.fields import PathText
+from harness.tools.input import ToolInput
 from harness.tools.textdiff import structured_patch
 from harness.tools.textfile import TextFile, lines_of
-from harness.tools.tool import Context, FileSeen, Output, Tool, ToolInput
+from harness.tools.tool import Context, FileSeen, Output, Tool
 
 
 class WriteInput(ToolInput):

@@ -1,0 +1,55 @@
+"""What a session's commands may touch: settings and flags made into a sandbox policy."""
+
+from pathlib import Path
+
+from harness.messages import Mode
+from harness.options import SessionOptions
+from harness.sandbox.policy import Granted, Level, Policy
+from harness.settings import Settings
+
+
+class Confinement:
+    """Makes the policy of each command; the mode may have changed since the last one."""
+
+    def __init__(self, options: SessionOptions, chosen: Settings, cwd: Path, results: Path) -> None:
+        self.sandboxed = options.sandbox and chosen.sandbox
+        self._network = options.network
+        self._cwd, self._results = cwd, results
+        self.directories = (*options.add_dirs, *_existing(chosen.directories))
+        self._write = (*self.directories, *_existing(chosen.allow_write))
+        self._deny_read = _existing(chosen.deny_read)
+        self.home = Path(options.env.get("HOME") or Path.home())
+        self._auto_allow = chosen.auto_allow
+
+    @property
+    def level(self) -> Level:
+        """The level asked for; a command that cannot have it is refused, never run with less."""
+        return "full" if self.sandboxed else "none"
+
+    def policy(self, mode: Mode) -> Policy:
+        return Policy(
+            project=self._cwd,
+            home=self.home,
+            write=self._write,
+            read=(self._results,),
+            deny_read=self._deny_read,
+            network=self._network,
+            project_readonly=mode == "plan",
+        )
+
+    def granted(self) -> Granted:
+        return Granted(self.level, self._network, (self._cwd, *self._write), self._auto_allow)
+
+    def note(self, mode: Mode) -> str:
+        """One sentence for the model and the person."""
+        if not self.sandboxed:
+            return "none: commands run with the user's own rights"
+        project = "the project is read-only" if mode == "plan" else "the project is writable"
+        network = "the host's network" if self._network == "host" else "no network"
+        return f"bubblewrap; {project}, the rest read-only or hidden, {network}, /tmp is private to each command"
+
+
+def _existing(names: tuple[str, ...]) -> tuple[Path, ...]:
+    """Settings may name what another machine has; what is not here can be neither granted nor hidden."""
+    places = (Path(name).expanduser().resolve() for name in names)
+    return tuple(place for place in places if place.exists())

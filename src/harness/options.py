@@ -1,0 +1,51 @@
+"""What a surface asks of a session."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.flags import Flags
+from harness.messages import Mode
+from harness.sandbox.policy import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """What a surface asks for; None where the user's settings or the default decide."""
+
+    cwd: Path = field(default_factory=Path.cwd)
+    interactive: bool = False
+    mode: Mode | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    max_turns: int | None = None
+    model: str | None = None
+    base_url: str | None = None
+    add_dirs: tuple[Path, ...] = ()
+    system_prompt: str | None = None
+    append_system_prompt: str | None = None
+    sandbox: bool = True
+    network: Network = "none"
+    persist: bool = True
+    heartbeat: float = 5.0
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @staticmethod
+    def from_flags(flags: Flags, *, interactive: bool) -> "SessionOptions":
+        from harness.permissions import split_rules  # noqa: PLC0415
+
+        return SessionOptions(
+            interactive=interactive,
+            mode=flags.permission_mode,
+            allow=tuple(rule for value in flags.allowed for rule in split_rules(value)),
+            deny=tuple(rule for value in flags.disallowed for rule in split_rules(value)),
+            max_turns=flags.max_turns,
+            model=flags.model,
+            add_dirs=flags.add_dirs,
+            system_prompt=flags.system_prompt,
+            append_system_prompt=flags.append_system_prompt,
+            sandbox=flags.sandbox,
+            network=flags.network,
+            persist=flags.persist,
+        )

@@ -1,0 +1,191 @@
+"""A session: its wiring and its lifetime. Every surface drives this one, and reads the same events."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import anyio
+from anyio.abc import TaskGroup
+
+from harness import PROTOCOL_LEVEL, __version__, paths, prompt, settings
+from harness.asks import Answer, Asks
+from harness.confine import Confinement
+from harness.events import Event, Notice, System
+from harness.execute import Calls
+from harness.files import Files
+from harness.journal import Journal, session_file
+from harness.loop import Deps, Interrupt, State, run
+from harness.messages import Mode, Text, User
+from harness.options import SessionOptions
+from harness.permissions import Roots, removed_tools
+from harness.permit import Permit, starting_mode, starting_rules
+from harness.providers import connect
+from harness.providers.options import Options
+from harness.providers.port import Provider, Told
+from harness.sandbox import open_shell
+from harness.settings import Settings
+from harness.toolbox import Toolbox
+from harness.tools.tool import Context
+
+
+class Session:
+    """One conversation. A surface iterates `prompt`, answers what is asked, and may steer or interrupt."""
+
+    def __init__(self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup) -> None:
+        self.id = str(uuid4())
+        self._options, self._provider = options, provider
+        self._cwd = options.cwd.resolve()
+        file = session_file(paths.config_home(options.env), self._cwd, self.id)
+        results = file.with_suffix("") / "tool-results"
+        self._confinement = Confinement(options, chosen, self._cwd, results)
+        files = Files((self._cwd, *self._confinement.directories))
+        self.permit = self._permit(chosen, files, results)
+        self._journal = Journal(file, self.id, self._cwd, prompt.git_branch(self._cwd)) if options.persist else None
+        self._asks = Asks() if options.interactive else None
+        self._interrupt = Interrupt()
+        self._state = State(_system_prompt(options))
+        self._toolbox = Toolbox(removed_tools(self.permit.rules, Toolbox().names))
+        shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
+        context = Context(self._cwd, files, shell, results)
+        calls = Calls(self._toolbox, context, self.permit.decide, lambda: self.mode, self.permit.allow_rule, self._asks)
+        self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
+        self._notices = [Notice(level="warning", cause="rules", text=str(w)) for w in self.permit.rules.warnings]
+
+    @property
+    def mode(self) -> Mode:
+        return self.permit.mode
+
+    @property
+    def model(self) -> str:
+        return self._provider.model.id
+
+    @property
+    def sandbox_note(self) -> str:
+        return self._confinement.note(self.mode)
+
+    def set_mode(self, mode: str) -> None:
+        """Change the permission mode, from the next decision on. Raises UsageError, see `Permit.set_mode`."""
+        self.permit.set_mode(mode)
+
+    def tell(self, told: Told) -> None:
+        """Show this to the person when the next turn begins."""
+        self._notices.append(Notice(level=told.level, cause=told.cause, text=told.text, mend=told.mend))
+
+    def steer(self, text: str) -> None:
+        """Say something to a turn that runs: the model reads it with its next request."""
+        self._state.inbox.append(User((Text(text),)))
+
+    def interrupt(self) -> None:
+        """End the turn that runs; its result still comes."""
+        self._interrupt.request()
+
+    def answer(self, question_id: str, answer: Answer) -> bool:
+        """Answer a `permission_request`; False where that question is no longer open."""
+        return self._asks is not None and self._asks.answer(question_id, answer)
+
+    async def prompt(self, text: str) -> AsyncGenerator[Event, None]:
+        """One turn. Every durable event is in the journal before it is yielded."""
+        yield self._kept(System(subtype="init", data=self._init()))
+        while self._notices:
+            yield self._kept(self._notices.pop(0))
+        async with aclosing(run(self._user(text), self._state, self._deps)) as events:
+            async for event in events:
+                yield self._kept(event)
+        self._interrupt.requested = False
+
+    def close(self) -> None:
+        if self._journal:
+            self._journal.close()
+        self._deps.calls.context.files.close()
+
+    def _permit(self, chosen: Settings, files: Files, results: Path) -> Permit:
+        options, home = self._options, paths.config_home(self._options.env)
+        granted = self._confinement.granted()
+        roots = Roots(
+            project=self._cwd,
+            cwd=self._cwd,
+            home=self._confinement.home,
+            real=files.real,
+            extra=self._confinement.directories,
+            readable=(results,),
+        )
+        rules = starting_rules(options, chosen, home, self._cwd)
+        return Permit(rules, starting_mode(options, chosen, granted), roots, granted)
+
+    def _policy(self) -> Any:
+        return self._confinement.policy(self.mode)
+
+    def _user(self, text: str) -> User:
+        """The prompt; the first one ends with the facts of the session, frozen there."""
+        if self._state.messages:
+            return User((Text(text),))
+        facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive)
+        return User((Text(text), Text("\n\n" + prompt.environment(facts))))
+
+    def _kept(self, event: Event) -> Event:
+        if self._journal:
+            self._journal.write(event)
+        return event
+
+    def _init(self) -> dict[str, Any]:
+        return {
+            "cwd": str(self._cwd),
+            "tools": list(self._toolbox.names),
+            "mcp_servers": [],
+            "model": self.model,
+            "permissionMode": self.mode,
+            "slash_commands": [],
+            "agents": [],
+            "skills": [],
+            "plugins": [],
+            "output_style": "default",
+            "apiKeySource": "env" if self._options.env.get("OPENAI_API_KEY") else "none",
+            "claude_code_version": PROTOCOL_LEVEL,
+            "harness_version": __version__,
+            "endpoint": self._provider.model.endpoint,
+            "sandbox": self._confinement.level,
+        }
+
+
+@asynccontextmanager
+async def open_session(options: SessionOptions, provider: Provider | None = None) -> AsyncIterator[Session]:
+    """A session, and the end of everything it started. `provider`: another than the one that is configured.
+
+    Raises:
+        HarnessError: settings, flags or environment that cannot be used, or no endpoint to talk to.
+    """
+    chosen = settings.load(paths.config_home(options.env))
+    told: list[Told] = []
+    if provider is None:
+        provider = await connect(_connection(options, chosen), told.append)
+    try:
+        async with anyio.create_task_group() as tasks:
+            session = Session(options, chosen, provider, tasks)
+            for notice in told:
+                session.tell(notice)
+            try:
+                yield session
+            finally:
+                session.close()
+                tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await provider.aclose()
+
+
+def _connection(options: SessionOptions, chosen: Settings) -> Options:
+    return Options.from_environment(
+        options.env,
+        base_url=options.base_url or options.env.get("OPENAI_BASE_URL") or chosen.base_url,
+        model=options.model,
+        default_model=options.env.get("OPENAI_MODEL") or chosen.model,
+        aliases=chosen.aliases,
+        ca_file=options.env.get("HARNESS_CA_FILE") or chosen.ca_file,
+    )
+
+
+def _system_prompt(options: SessionOptions) -> str:
+    base = prompt.system_prompt() if options.system_prompt is None else options.system_prompt
+    return "\n\n".join(part for part in (base, options.append_system_prompt) if part)

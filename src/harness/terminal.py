@@ -1,0 +1,134 @@
+"""`harness` at a terminal, first cut: a prompt loop with streamed output and permission questions."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import aclosing
+
+import anyio
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from harness.asks import Answer
+from harness.errors import EXIT_OK, HarnessError, UsageError
+from harness.events import PermissionRequest, Result
+from harness.flags import Flags
+from harness.render import Renderer, call_title, safe
+from harness.session import Session, SessionOptions, open_session
+
+HELP = """\
+Type what you want done; Enter sends it. Ctrl-C interrupts a running turn, or clears the line; Ctrl-D leaves.
+  /help    this list
+  /mode    show the permission mode, or change it: /mode acceptEdits
+  /exit    leave
+At a question: y allows once, a allows what the rule shown matches for this session, n refuses and ends the turn,
+any other text refuses and tells the model why."""
+
+
+def main(flags: Flags) -> int:
+    """Run the prompt loop until the person leaves; returns the exit code.
+
+    Raises:
+        HarnessError: what kept the session from starting.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("harness needs a terminal for a conversation.", 'Without one, use: harness -p "what to do"')
+    return anyio.run(_run, flags)
+
+
+async def _run(flags: Flags) -> int:
+    async with open_session(SessionOptions.from_flags(flags, interactive=True)) as session:
+        color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        screen = Renderer(_write, color=color)
+        lines = PromptSession[str](history=InMemoryHistory())
+        _write(f"harness · {session.model} · mode {session.mode} · {session.sandbox_note}\n/help lists the commands\n")
+        text = flags.prompt
+        while True:
+            if text is None:
+                text = await _read(lines)
+            if text is None:
+                return EXIT_OK
+            if text.startswith("/"):
+                if not _command(text, session):
+                    return EXIT_OK
+            elif text.strip():
+                await _turn(text, session, screen, lines)
+            text = None
+
+
+async def _read(lines: PromptSession[str]) -> str | None:
+    """The next line; None where the person leaves."""
+    while True:
+        try:
+            return await lines.prompt_async("> ")
+        except KeyboardInterrupt:
+            continue  # clears the line
+        except EOFError:
+            return None
+
+
+def _command(text: str, session: Session) -> bool:
+    """Run a slash command; False for the one that leaves."""
+    name, _, argument = text[1:].strip().partition(" ")
+    match name:
+        case "exit" | "quit":
+            return False
+        case "help":
+            _write(HELP + "\n")
+        case "mode":
+            try:
+                if argument:
+                    session.set_mode(argument.strip())
+                _write(f"mode {session.mode}\n")
+            except HarnessError as error:
+                _write(f"{error}\n")
+        case _:
+            _write(f"Unknown command /{safe(name)}. /help lists the commands.\n")
+    return True
+
+
+async def _turn(text: str, session: Session, screen: Renderer, lines: PromptSession[str]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, session.interrupt)
+    try:
+        async with aclosing(session.prompt(text)) as events:
+            async for event in events:
+                screen.show(event)
+                if isinstance(event, PermissionRequest):
+                    session.answer(event.id, await _ask(event, lines))
+                elif isinstance(event, Result):
+                    screen.summary(event)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _ask(request: PermissionRequest, lines: PromptSession[str]) -> Answer:
+    """Put one question. What would run is shown whole, with every unusual character escaped."""
+    _write(f"\n? {safe(call_title(request.call))}\n  {safe(request.reason)}\n")
+    command = (request.call.input or {}).get("command")
+    if isinstance(command, str) and "\n" in command:
+        _write("".join(f"  | {safe(line)}\n" for line in command.splitlines()))
+    rules = request.suggestions
+    if rules:
+        _write(f"  a = allow for this session: {safe(', '.join(rules))}\n")
+    choices = "[y]es, [a]lways, [n]o, or say why not: " if rules else "[y]es, [n]o, or say why not: "
+    with patch_stdout():
+        try:
+            said = (await lines.prompt_async(choices)).strip()
+        except (KeyboardInterrupt, EOFError):
+            return Answer("deny", stop=True)
+    match said.lower():
+        case "y" | "yes":
+            return Answer("allow")
+        case "a" | "always" if rules:
+            return Answer("allow", rules=rules)
+        case "n" | "no" | "":
+            return Answer("deny", stop=True)
+    return Answer("deny", reason=said)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

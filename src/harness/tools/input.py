@@ -1,0 +1,9 @@
+"""The base of all tool inputs."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ToolInput(BaseModel):
+    """Base of all inputs: unknown fields are refused by name, and nothing is guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
