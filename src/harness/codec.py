@@ -2,8 +2,11 @@
 files share. What those forms lack rides in a `harness` key, so that decoding gives back the same values.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any, cast
 
 from harness.events import Event, Result
@@ -24,21 +27,40 @@ from harness.messages import (
 
 Json = dict[str, Any]
 
+# What other people's readers stumble over in a line: half a character (no UTF-8 has it), and what some take for
+# the end of a line. Within JSON they can stand in strings only, where an escape means the same.
+_TROUBLESOME = re.compile("[\ud800-\udfff\x85\u2028\u2029]")
+
+
+def line(value: Json) -> str:
+    """`value` as one compact line of JSON that any reader of UTF-8 lines can read; without the line's end."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _TROUBLESOME.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
 
 def usage_json(usage: Usage | None) -> Json:
     """Usage as the Messages API counts it: `input_tokens` without what came from the cache."""
     usage = usage or Usage()
     return {
-        "input_tokens": usage.input_tokens - usage.cached_tokens,
+        "input_tokens": _uncached(usage),
         "output_tokens": usage.output_tokens,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached_tokens,
     }
 
 
+def _uncached(usage: Usage) -> int:
+    return max(0, usage.input_tokens - usage.cached_tokens)  # some servers count cached tokens apart
+
+
 def usage_from(data: Mapping[str, Any]) -> Usage:
-    cached = int(data.get("cache_read_input_tokens") or 0)
-    return Usage(int(data.get("input_tokens") or 0) + cached, int(data.get("output_tokens") or 0), cached)
+    """Usage as the Messages API counted it."""
+    cached = _count(data.get("cache_read_input_tokens"))
+    return Usage(_count(data.get("input_tokens")) + cached, _count(data.get("output_tokens")), cached)
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def block(part: UserPart | AssistantPart) -> Json:
@@ -54,7 +76,7 @@ def block(part: UserPart | AssistantPart) -> Json:
             return {"type": "tool_use", "id": id_, "name": name, "input": dict(given or {})}
 
 
-def _rest(part: UserPart | AssistantPart) -> Json:
+def _rest(part: AssistantPart) -> Json:
     """What `block` cannot say of a part; empty for most."""
     match part:
         case Thinking(_, field) if field != Thinking("").field:
@@ -65,21 +87,18 @@ def _rest(part: UserPart | AssistantPart) -> Json:
 
 
 def _part(data: Mapping[str, Any], rest: Mapping[str, Any]) -> AssistantPart | Image | None:
-    match data.get("type"):
-        case "text":
-            return Text(data["text"])
-        case "thinking":
-            return Thinking(data["thinking"], rest.get("field", Thinking("").field))
-        case "image":
-            return Image(data["source"]["media_type"], data["source"]["data"])
-        case "tool_use":
-            import json  # noqa: PLC0415  only foreign writers' calls come without their exact text
-
-            arguments = rest.get("arguments") or json.dumps(data["input"], ensure_ascii=False)
-            usable = rest.get("usable", True)
-            problem = rest.get("problem", "")
-            return ToolCall(data["id"], data["name"], arguments, data["input"] if usable else None, problem)
-    return None  # a block type of a foreign writer that no model here can be sent
+    match data:
+        case {"type": "text", "text": str(text)}:
+            return Text(text)
+        case {"type": "thinking", "thinking": str(text)}:
+            return Thinking(text, rest.get("field", Thinking("").field))
+        case {"type": "image", "source": {"media_type": str(media_type), "data": str(encoded)}}:
+            return Image(media_type, encoded)
+        case {"type": "tool_use", "id": str(id_), "name": str(name), "input": dict(given)}:
+            # foreign writers' calls come without their exact text
+            arguments = rest["arguments"] if "arguments" in rest else json.dumps(given, ensure_ascii=False)
+            return ToolCall(id_, name, arguments, given if rest.get("usable", True) else None, rest.get("problem", ""))
+    return None  # a block of a foreign writer that no model here can be sent
 
 
 def user_content(parts: tuple[UserPart, ...]) -> str | list[Json]:
@@ -112,42 +131,74 @@ def message_json(message: HistoryMessage) -> Json:
 
 
 def assistant_pieces(message: Assistant) -> Iterator[tuple[Json, Json]]:
-    """One (`message`, `harness`) pair per content block, sharing the id: how session files hold a message."""
+    """One (`message`, `harness`) pair per content block, sharing the id: how session files hold a message.
+
+    `of` counts the message's blocks in its first piece, so that neighbours with one id (some servers give all
+    the same) stay apart; a message without blocks is one empty text, of none.
+    """
     whole = message_json(message)
-    told = {"usage_told": message.usage is not None}
+    first: Json = {"of": len(message.parts), "usage": asdict(message.usage) if message.usage else None}
     for part in message.parts or (Text(""),):
-        yield {**whole, "content": [block(part)]}, {**told, **_rest(part)}
+        yield {**whole, "content": [block(part)]}, {**first, **_rest(part)}
+        first = {}
+
+
+def continues(piece: tuple[Json, Json], pieces: list[tuple[Json, Json]]) -> bool:
+    """Whether `piece` belongs to the message that `pieces` began."""
+    return bool(pieces) and "of" not in piece[1] and piece[0].get("id") == pieces[0][0].get("id")
 
 
 def assistant_from(pieces: list[tuple[Json, Json]]) -> Assistant:
     """The message whose pieces these are."""
     first, rest = pieces[0]
-    blocks = ((data, extra) for message, extra in pieces for data in message["content"])
-    parts = (_part(data, extra) for data, extra in blocks)
+    blocks = ((data, extra) for message, extra in pieces for data in _blocks(message))
+    parts = (_part(data, extra) for data, extra in blocks) if rest.get("of") != 0 else ()
     return Assistant(
-        first["id"],
-        tuple(cast("AssistantPart", part) for part in parts if part and part != Text("")),
+        first.get("id") or "",
+        tuple(part for part in parts if isinstance(part, Text | Thinking | ToolCall)),
         cast("Stop", first.get("stop_reason") or "end_turn"),
-        usage_from(first["usage"]) if rest.get("usage_told", True) and first.get("usage") else None,
-        first.get("model", ""),
+        _usage(first, rest),
+        first.get("model") or "",
     )
+
+
+def _usage(message: Mapping[str, Any], rest: Mapping[str, Any]) -> Usage | None:
+    match rest, message:
+        case {"usage": dict(own)}, _:
+            return Usage(**{field.name: _count(own.get(field.name)) for field in fields(Usage)})
+        case {"usage": None}, _:
+            return None
+        case _, {"usage": dict(told)}:
+            return usage_from(told)
+    return None
+
+
+def _blocks(message: Mapping[str, Any]) -> list[Json]:
+    """A message's content blocks; foreign writers may have left it out, or written plain text."""
+    match message.get("content"):
+        case str(text):
+            return [{"type": "text", "text": text}]
+        case list(content):
+            return [data for data in content if isinstance(data, dict)]
+    return []
 
 
 def user_from(message: Mapping[str, Any]) -> list[User | ToolResult]:
     """The user message, or the tool results, that a `user` line's `message` holds."""
-    content = message["content"]
-    if isinstance(content, str):
-        return [User((Text(content),))]
-    results: list[User | ToolResult] = []
-    parts: list[UserPart] = []
-    for data in content:
-        if data.get("type") == "tool_result":
-            inner = user_from({"content": data.get("content") or ""})
-            held = tuple(part for message in inner for part in message.parts)
-            results.append(ToolResult(data["tool_use_id"], held, bool(data.get("is_error"))))
-        elif isinstance(part := _part(data, {}), Text | Image):
-            parts.append(part)
-    return [*results, User(tuple(parts))] if parts else results
+    if isinstance(message.get("content"), str):
+        return [User((Text(message["content"]),))]
+    blocks = _blocks(message)
+    results: list[User | ToolResult] = [
+        ToolResult(str(data["tool_use_id"]), _user_parts(_blocks(data)), bool(data.get("is_error")))
+        for data in blocks
+        if data.get("type") == "tool_result" and "tool_use_id" in data
+    ]
+    parts = _user_parts(blocks)
+    return [*results, User(parts)] if parts or message.get("content") == [] else results
+
+
+def _user_parts(blocks: list[Json]) -> tuple[UserPart, ...]:
+    return tuple(part for data in blocks if isinstance(part := _part(data, {}), Text | Image))
 
 
 def result_json(result: Result) -> Json:
@@ -167,7 +218,7 @@ def result_json(result: Result) -> Json:
         "usage": usage_json(usage),
         "modelUsage": {
             result.model: {
-                "inputTokens": usage.input_tokens - usage.cached_tokens,
+                "inputTokens": _uncached(usage),
                 "outputTokens": usage.output_tokens,
                 "cacheReadInputTokens": usage.cached_tokens,
                 "cacheCreationInputTokens": 0,
@@ -190,5 +241,6 @@ def result_json(result: Result) -> Json:
 
 
 def plain(event: Event) -> Json:
-    """An event that has no form elsewhere, as it is: its tag and its fields."""
-    return {"type": event.type, **asdict(event)}
+    """An event that has no form elsewhere, as it is: its tag and its fields; paths as text."""
+    values = asdict(event)
+    return {"type": event.type, **{name: str(v) if isinstance(v, Path) else v for name, v in values.items()}}

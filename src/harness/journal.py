@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from harness import __version__
-from harness.codec import assistant_from, assistant_pieces, message_json, plain, user_from
+from harness.codec import assistant_from, assistant_pieces, continues, line, message_json, plain, user_from
 from harness.events import DURABLE, AssistantMessage, Event, UserMessage
 from harness.messages import HistoryMessage, Text, ToolResult, User
 from harness.paths import project_key
@@ -35,6 +35,7 @@ class Journal:
         self._parent: str | None = None
         self._calls: dict[str, str] = {}  # call id -> uuid of the entry that holds it
         self._fd: int | None = None
+        self._torn = False  # the file ends within a line
 
     def write(self, event: Event) -> None:
         """Keep a durable event; others are for the moment only.
@@ -44,8 +45,7 @@ class Journal:
         """
         if not isinstance(event, DURABLE):
             return
-        lines = [json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in self._entries(event)]
-        self._append("".join(line + "\n" for line in lines).encode("utf-8", "surrogatepass"))
+        self._append("".join(line(entry) + "\n" for entry in self._entries(event)).encode())
 
     def close(self) -> None:
         if self._fd is not None:
@@ -54,10 +54,16 @@ class Journal:
 
     def _append(self, data: bytes) -> None:
         if self._fd is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            _make_private(self.path.parent)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            size = os.fstat(self._fd).st_size
+            self._torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
+        if self._torn:
+            data = b"\n" + data  # else this line would be lost with the torn one
+        self._torn = True
         while data:
             data = data[os.write(self._fd, data) :]
+        self._torn = False
 
     def _entries(self, event: Event) -> Iterator[Json]:
         match event:
@@ -73,10 +79,12 @@ class Journal:
                 yield self._entry("user", message=message_json(result), **extra)
             case UserMessage(message=User(parts) as user, source=source):
                 # The prompt as the person wrote it; what we added to it for the model rides beside it.
-                added = [part.text for part in parts[1:] if isinstance(part, Text)] if len(parts) > 1 else []
-                shown = User(parts[:1]) if len(added) == len(parts) - 1 else user
-                harness = {"source": source, **({"added": added} if shown is not user else {})}
-                yield self._entry("user", message=message_json(shown), harness=harness)
+                added = [part.text for part in parts[1:] if isinstance(part, Text)]
+                if added and len(added) == len(parts) - 1:
+                    user, harness = User(parts[:1]), {"source": source, "added": added}
+                else:
+                    harness = {"source": source}
+                yield self._entry("user", message=message_json(user), harness=harness)
             case _:
                 yield {"type": "harness", "timestamp": _now(), **self._fields, "event": plain(event)}
 
@@ -86,34 +94,46 @@ class Journal:
         return {**entry, **self._fields, "timestamp": _now(), **content}
 
 
+def _make_private(directory: Path) -> None:
+    """Make a directory and its missing parents, each for its owner alone (`mkdir` would give only the last so)."""
+    for missing in reversed([d for d in (directory, *directory.parents) if not d.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def replay(lines: Iterable[str]) -> list[HistoryMessage]:
-    """The history that these lines hold. A torn last line and unknown lines are passed over."""
+    """The history that these lines hold. A torn last line and unknown lines are passed over.
+
+    Read the file as UTF-8 with errors replaced: a torn line may end within a character.
+    """
     history: list[HistoryMessage] = []
     pieces: list[tuple[Json, Json]] = []
-    for entry in _parsed(lines):
-        message, extra = entry.get("message"), entry.get("harness") or {}
-        same = bool(pieces) and message and message.get("id") == pieces[0][0].get("id")
-        if pieces and not (entry.get("type") == "assistant" and same):
+    for kind, message, extra in _messages(lines):
+        if pieces and not (kind == "assistant" and continues((message, extra), pieces)):
             history.append(assistant_from(pieces))
             pieces = []
-        if entry.get("type") == "assistant" and message:
+        if kind == "assistant":
             pieces.append((message, extra))
-        elif entry.get("type") == "user" and message:
+        else:
             found = user_from(message)
-            if extra.get("added") and isinstance(found[0], User):
+            if "added" in extra and found and isinstance(found[0], User):
                 found[0] = User((*found[0].parts, *map(Text, extra["added"])))
             history.extend(found)
     return [*history, assistant_from(pieces)] if pieces else history
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[Json]:
-    for line in lines:
+def _messages(lines: Iterable[str]) -> Iterator[tuple[str, Json, Json]]:
+    """Type, `message` and `harness` of the entries that hold a message of this conversation (no sub-agent's)."""
+    for text in lines:
         try:
-            entry = json.loads(line)
-        except ValueError:
+            entry = json.loads(text)
+        except (ValueError, RecursionError):  # RecursionError: thousands of brackets, which we never write
             continue
-        if isinstance(entry, dict):
-            yield entry
+        match entry:
+            case {"isSidechain": True}:
+                continue
+            case {"type": "assistant" | "user" as kind, "message": dict(message)}:
+                extra = entry.get("harness")
+                yield kind, message, extra if isinstance(extra, dict) else {}
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,20 +20,21 @@ def config_home(env: Mapping[str, str] = os.environ) -> Path:
         names.reverse()
     for name in names:
         if value := env.get(name):
-            return Path(value).expanduser().absolute()
+            return _expanded(value).absolute()
     return Path(env.get("HOME") or Path.home()) / ".harness"
 
 
 def project_key(directory: Path) -> str:
     """The name under `projects/` for a real directory: every character outside [A-Za-z0-9] becomes `-`."""
-    key = re.sub(r"[^A-Za-z0-9]", "-", str(directory))
-    return key if len(key) <= _KEY_LIMIT else f"{key[:_KEY_LIMIT]}-{_base36(_js_hash(str(directory)))}"
+    name = unicodedata.normalize("NFC", str(directory))
+    key = re.sub(r"[^A-Za-z0-9]", "-", name)
+    return key if len(key) <= _KEY_LIMIT else f"{key[:_KEY_LIMIT]}-{_base36(_js_hash(name))}"
 
 
 def _js_hash(text: str) -> int:
     """JavaScript's 32-bit string hash, made positive: the suffix that session readers expect."""
     value = 0
-    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+    for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"):
         value = (value * 31 + unit) & 0xFFFFFFFF
     return abs(value - (1 << 32) if value & 0x80000000 else value)
 
@@ -46,8 +48,21 @@ def _base36(value: int) -> str:
 
 
 def resolve(path: str, cwd: Path) -> Path:
-    """A path as the model wrote it, made absolute and lexically normal (`..` folded, links not followed)."""
-    return Path(os.path.normpath(cwd / Path(path).expanduser()))
+    """A path as the model wrote it, made absolute and lexically normal (`..` folded, links not followed).
+
+    Two leading slashes become one: POSIX lets `//etc` be another place than `/etc`, here it would be another name
+    for it, which no rule knows.
+    """
+    normal = os.path.normpath(cwd / _expanded(path))
+    return Path(normal[1:] if normal.startswith("//") else normal)
+
+
+def _expanded(path: str) -> Path:
+    """With `~` and `~name` made a home; as it is where nobody has that name."""
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):  # no such user; no text that could be a user's name
+        return Path(path)
 
 
 def within(path: Path, root: Path) -> bool:

@@ -1,0 +1,34 @@
+"""Strategies for messages: everything that a history may hold, the odd and the broken included."""
+
+import json
+
+from hypothesis import strategies as st
+
+from harness.messages import Assistant, Image, Text, Thinking, ToolCall, ToolResult, Usage, User
+
+
+def _whole_characters(text: str) -> str:
+    """Halves of a character that stand side by side are that character, to every reader of JSON."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+texts = st.text(st.characters(exclude_categories=()), max_size=20).map(_whole_characters)
+ids = st.sampled_from(["", "call_0", "call_1", "chatcmpl-1", "é\u2028"])
+scalars = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
+values = st.recursive(
+    scalars | texts, lambda v: st.lists(v, max_size=2) | st.dictionaries(texts, v, max_size=2), max_leaves=4
+)
+inputs = st.dictionaries(texts, values, max_size=3)
+images = st.builds(Image, st.sampled_from(["image/png", "image/jpeg"]), st.sampled_from(["", "aGk="]))
+user_parts = st.lists(st.builds(Text, texts) | images, max_size=4).map(tuple)
+good_calls = st.builds(lambda i, n, given: ToolCall(i, n, json.dumps(given), given), ids, texts, inputs)
+bad_calls = st.builds(lambda i, n, text, why: ToolCall(i, n, json.dumps(text), None, why), ids, texts, texts, texts)
+thoughts = st.builds(Thinking, texts, st.sampled_from(["reasoning_content", "reasoning", "thinking"]))
+assistant_parts = st.lists(st.builds(Text, texts) | thoughts | good_calls | bad_calls, max_size=5).map(tuple)
+counts = st.integers(0, 10**9)
+usages = st.none() | st.builds(Usage, counts, counts, counts, counts)
+stops = st.sampled_from(["end_turn", "tool_use", "max_tokens", "refusal", "stop_sequence"])
+assistants = st.builds(Assistant, ids, assistant_parts, stops, usages, texts)
+results = st.builds(ToolResult, ids, user_parts, st.booleans(), st.none() | texts | inputs)
+users = st.builds(User, user_parts)
+histories = st.lists(users | assistants | results, max_size=8)
