@@ -1,0 +1,219 @@
+"""The provider for any server that speaks chat-completions."""
+
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+import anyio
+
+from harness.errors import ProviderError
+from harness.providers import quirks as quirk_store
+from harness.providers.attempt import Attempt, NoAnswer
+from harness.providers.calls import Offered
+from harness.providers.counting import Counter
+from harness.providers.decode import Decoder
+from harness.providers.deltas import Naming
+from harness.providers.encode import Encoder, dump
+from harness.providers.errors import ServerError
+from harness.providers.http import client, httpx
+from harness.providers.models import list_models
+from harness.providers.options import Options, checked_key, shown_url
+from harness.providers.port import MessageEnd, Model, ModelEvent, Request, Retrying, Told
+from harness.providers.quirks import Quirks, learn
+from harness.providers.schemas import plain_tools
+from harness.providers.textmode import with_tools
+
+_FIRST_DELAY = 0.5  # seconds; doubled each time
+_LONGEST_DELAY = 32.0
+_LONGEST_WAIT = 300.0  # a server that asks for more is not waited for
+_FALL_BACK = {"overloaded", "rate_limit", "quota", "not_found"}
+
+
+class ChatProvider:
+    """One endpoint, one model at a time. `sleep` and `dice` are parameters so that tests need not wait."""
+
+    def __init__(
+        self,
+        options: Options,
+        base_url: str,
+        model: str,
+        *,
+        notices: Sequence[Told] = (),
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        key = checked_key(options)
+        headers = {**options.headers, **({"authorization": f"Bearer {key}"} if key else {})}
+        self._options = options
+        self._base_url = base_url
+        self._model = Model(model, shown_url(base_url))
+        self._fallbacks = list(options.fallback_models)
+        self._client = client(base_url, headers, options.ca_file)
+        self._attempt = Attempt(self._client, base_url, options)
+        self._encoder = Encoder(self._known_quirks())
+        self._counter = Counter()
+        self._offered: tuple[bytes, Offered] = (b"", Offered({}))
+        self._notices = list(notices)
+        self._sleep = sleep
+        self._dice = dice
+
+    @property
+    def model(self) -> Model:
+        return self._model
+
+    @property
+    def quirks(self) -> Quirks:
+        """What is known of this server and model; for `harness doctor`."""
+        return self._encoder.quirks
+
+    def estimate(self, request: Request) -> int:
+        return self._counter.estimate(request)
+
+    async def models(self) -> list[str]:
+        """The ids of the models that the server has.
+
+        Raises:
+            ProviderError: it cannot be asked.
+        """
+        return await list_models(self._client, self._base_url)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+        """Ask; see `Provider.stream`."""
+        while self._notices:
+            yield self._notices.pop(0)
+        tries = 0
+        while True:
+            try:
+                async with aclosing(self._answer(request)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except ProviderError as error:
+                failure = error
+            request, told = self._adapted(request, failure)
+            if told is None and not self._worth_retrying(failure, tries):
+                told = self._fall_back(failure)
+                if told is None:
+                    raise await self._explained(failure) from failure
+                tries = 0
+            if told is not None:
+                yield told
+                continue
+            delay = self._delay(failure, tries)
+            tries += 1
+            yield Retrying(tries, self._options.max_retries, delay, failure.what, failure.kind, failure.status)
+            await self._sleep(delay)
+
+    async def _answer(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
+        body = self._body(request)
+        naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids())
+        decoder = Decoder(self._offered_in(request.tools), naming)
+        async with aclosing(self._attempt.stream(body, decoder)) as events:
+            async for event in events:
+                if isinstance(event, MessageEnd):
+                    self._encoder.extras.update(decoder.extras)
+                    if event.message.usage:
+                        self._counter.counted(request, event.message.usage)
+                yield event
+
+    # The request
+
+    def _offered_in(self, tools: bytes) -> Offered:
+        if self._offered[0] != tools:
+            self._offered = (tools, Offered.decode(tools))
+        return self._offered[1]
+
+    def _body(self, request: Request) -> bytes:
+        quirks = self._encoder.quirks
+        system = with_tools(request.system, request.tools) if quirks.text_tools else request.system
+        fields = {
+            "model": dump(self._model.id),
+            "messages": self._encoder.messages(system, request.messages),
+            "tools": b"" if quirks.text_tools or not self._offered_in(request.tools) else request.tools,
+            "stream": b"true",
+            "stream_options": b'{"include_usage":true}',
+            quirks.output_limit: dump(request.max_output) if request.max_output else b"",
+            "reasoning_effort": dump(self._options.effort) if self._options.effort and quirks.effort else b"",
+        }
+        if quirks.plain_schemas and fields["tools"]:
+            fields["tools"] = plain_tools(request.tools)
+        sent = (dump(k) + b":" + v for k, v in fields.items() if v and k not in quirks.dropped)
+        return b"{" + b",".join(sent) + b"}"
+
+    # What goes wrong
+
+    def _adapted(self, request: Request, failure: ProviderError) -> tuple[Request, Told | None]:
+        """What the refusal teaches; None where it teaches nothing."""
+        if not isinstance(failure, ServerError):
+            return request, None
+        limit, used = failure.limit_tokens, failure.used_tokens
+        if failure.kind == "overflow" and failure.reduce and limit and used and limit - used > 64:
+            room = limit - used - 64
+            if request.max_output is None or room < request.max_output:
+                told = Told("max_output", f"The answer is limited to {room} tokens: the window holds {limit}.")
+                return replace(request, max_output=room), told
+        learnt = learn(self._encoder.quirks, failure.fix)
+        if learnt is None:
+            return request, None
+        self._encoder.quirks, what = learnt
+        if self._options.learnt_file:
+            quirk_store.save(self._options.learnt_file, self._model.endpoint, self._model.id, learnt[0])
+        return request, Told("adapted", f"{self._model.endpoint}: {what} from now on ({failure.what}).")
+
+    def _worth_retrying(self, failure: ProviderError, tries: int) -> bool:
+        if failure.retry is None or (failure.retry.after or 0) > _LONGEST_WAIT:
+            return False
+        most = self._options.max_retries
+        if isinstance(failure, NoAnswer):
+            most = min(most, failure.tries - 1)
+        elif failure.kind == "bad_request":
+            most = min(most, 1)
+        return tries < most
+
+    def _delay(self, failure: ProviderError, tries: int) -> float:
+        if failure.retry and failure.retry.after is not None:
+            return failure.retry.after
+        return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**tries) * (0.75 + 0.5 * self._dice())
+
+    def _fall_back(self, failure: ProviderError) -> Told | None:
+        if failure.kind not in _FALL_BACK or not self._fallbacks:
+            return None
+        before, after = self._model.id, self._fallbacks.pop(0)
+        self._model = replace(self._model, id=after, context_window=None, max_output=None)
+        self._encoder.quirks = self._known_quirks()
+        return Told("fallback", f"{before} failed ({failure.what}); going on with {after}.", level="warning")
+
+    def _known_quirks(self) -> Quirks:
+        file = self._options.learnt_file
+        return quirk_store.load(file, self._model.endpoint, self._model.id) if file else Quirks()
+
+    async def _explained(self, failure: ProviderError) -> ProviderError:
+        """The failure with the mend that fits this endpoint."""
+        at, name = self._model.endpoint, self._options.key_name
+        if failure.kind == "auth":
+            mend = f"{name} holds a key that it does not take" if self._options.api_key else f"no {name} is set"
+            return ProviderError(
+                "auth", f"{failure.what} ({at})", f"{mend}: set it to a key for {at}.", status=failure.status
+            )
+        if failure.kind != "not_found":
+            return failure
+        try:
+            served = await self.models()
+        except ProviderError:
+            served = []
+        if not served:
+            mend = f"Check the base URL {at}: most end in /v1."
+            return ProviderError("not_found", f"{failure.what} ({at})", mend, status=failure.status)
+        return ProviderError(
+            "not_found",
+            f"The server at {at} has no model {self._model.id!r}.",
+            f"It has: {', '.join(served[:30])}. Choose with --model NAME or OPENAI_MODEL.",
+            status=failure.status,
+        )
+
+
+__all__ = ["ChatProvider", "httpx"]

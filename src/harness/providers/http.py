@@ -1,0 +1,74 @@
+"""The one door to httpx: imported without its own command line, a TLS context only where TLS is spoken."""
+
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness.errors import UsageError
+
+# httpx's command line imports click, rich and pygments where they are installed: 100 modules for nothing.
+_hidden = "httpx._main" not in sys.modules
+if _hidden:
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # what makes an import fail
+try:
+    import httpx
+finally:
+    if _hidden:
+        del sys.modules["httpx._main"]
+
+__all__ = ["client", "httpx", "is_loopback"]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine by name or number."""
+    host = (urlsplit(url).hostname or "").lower()
+    return host in {"localhost", "::1"} or host.startswith("127.") or host.endswith(".localhost")
+
+
+def client(base_url: str, headers: Mapping[str, str], ca_file: str | None) -> httpx.AsyncClient:
+    """A client for one server. Proxy variables and NO_PROXY count, except for this machine itself.
+
+    Raises:
+        UsageError: a CA file or a proxy variable that cannot be used.
+    """
+    proxied = not is_loopback(base_url)
+    speaks_tls = base_url.startswith("https:") or (proxied and _tls_proxy(os.environ))
+    try:
+        return httpx.AsyncClient(
+            headers={"accept-encoding": "identity", **headers},
+            verify=_context(ca_file, os.environ) if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            trust_env=proxied,
+            timeout=None,  # noqa: S113  the provider counts its own time, on bytes
+            limits=httpx.Limits(max_connections=20, keepalive_expiry=300),
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise UsageError(
+            f"A proxy variable cannot be used: {error}",
+            "Mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; socks proxies need `pip install httpx[socks]`.",
+        ) from error
+
+
+def _tls_proxy(env: Mapping[str, str]) -> bool:
+    names = ("all_proxy", "http_proxy", "https_proxy")
+    return any(env.get(n, env.get(n.upper(), "")).startswith("https:") for n in names)
+
+
+def _context(ca_file: str | None, env: Mapping[str, str]) -> ssl.SSLContext:
+    """The system's certificates, those that come with httpx, and the CA file; SSL_CERT_FILE replaces the rest."""
+    context = ssl.create_default_context()
+    if not (env.get("SSL_CERT_FILE") or env.get("SSL_CERT_DIR")):
+        import certifi  # noqa: PLC0415  only where TLS is spoken
+
+        context.load_verify_locations(cafile=certifi.where())
+    if ca_file:
+        path = Path(ca_file).expanduser()
+        try:
+            context.load_verify_locations(cafile=str(path))
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                f"The CA file {ca_file} cannot be used: {error}", "Give a file with certificates in PEM form."
+            ) from error
+    return context
