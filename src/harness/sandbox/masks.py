@@ -49,7 +49,7 @@ def hidden(homes: Iterable[Path], *, root: bool) -> tuple[Path, ...]:
     if root:
         found += [Path(name) for name in ROOT_ONLY]
         found += _children(Path("/home"))
-    real = {Path(os.path.realpath(path)) for path in found if _coverable(mode(path))}
+    real = {real_path(path) for path in found if _coverable(mode(path))}
     return tuple(sorted(real - {*homes, *_NEVER}))
 
 
@@ -76,6 +76,11 @@ def _children(directory: Path) -> list[Path]:
         return sorted(directory.iterdir())
     except OSError:
         return []  # not there, or not ours to read: then not the command's either
+
+
+def real_path(path: Path) -> Path:
+    """`path` with a link in its last part followed; its parents are real already."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def mode(path: Path) -> int:

@@ -36,8 +36,10 @@ def hold(project: Path, *, create: bool = True) -> "Iterator[Journal | None]":
     try:
         _sweep_if_alone(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield Journal(descriptor)
-        _sweep_if_alone(descriptor)
+        try:
+            yield Journal(descriptor)
+        finally:
+            _sweep_if_alone(descriptor)
     finally:
         os.close(descriptor)
 

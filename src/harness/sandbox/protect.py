@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import SandboxUnavailable
+from harness.sandbox.masks import mode
 
 # Protected also when missing; never to be a link, since a link cannot be covered.
 ALWAYS_DIRS = (".harness", ".claude")
@@ -97,8 +98,7 @@ def _configuration(root: Path, found: Protection) -> None:
             found.read_only.append(path)
     for name in NAMES:
         # Of a link the target is protected; the link itself can be replaced (a documented residual).
-        path = Path(os.path.realpath(root / name))
-        if path.exists() and root in path.parents:
+        if mode(root / name) and root in (path := Path(os.path.realpath(root / name))).parents:
             found.read_only.append(path)
     found.pinned += [root / name for name in WRITABLE_WITHIN if (root / name).is_dir()]
 

@@ -8,6 +8,7 @@ Sources: linux/filter.h, linux/seccomp.h, linux/audit.h, and the kernel's system
 """
 
 import errno
+import functools
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -103,6 +104,7 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 Program = list[Instruction]
 
 
+@functools.cache
 def build(machine: str, *, allow_unix: bool = False, allow_ptrace: bool = False) -> bytes:
     """The filter as an array of `struct sock_filter`. Raises KeyError for a machine not in `AUDIT_ARCH`."""
     column = 0 if machine == "x86_64" else 1

@@ -5,7 +5,7 @@ import itertools
 import os
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 from harness.errors import SandboxUnavailable
@@ -66,7 +66,7 @@ class SandboxShell:
         policy = self._policy()
         launcher: Launcher = self._plain or probe.launcher(policy)
         bash = programs.find("bash", (policy.project, *policy.write))
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             report, write = os.pipe()
             stack.callback(os.close, report)
             os.set_blocking(report, False)
@@ -76,7 +76,8 @@ class SandboxShell:
             policy = dataclasses.replace(policy, env={**policy.env, **environment})
             launch = stack.enter_context(launcher.open(policy, argv, cwd, passed))
             saved = self._results / f"bash-{os.getpid()}-{next(self._numbers)}.txt"
-            async for item in process.run(launch, saved, timeout=timeout):
+            stream = await stack.enter_async_context(aclosing(process.run(launch, saved, timeout=timeout)))
+            async for item in stream:
                 if isinstance(item, Progress):
                     yield item
                 else:
@@ -91,7 +92,7 @@ class SandboxShell:
         environment = {"BASH_ENV": f"/dev/fd/{prelude}"}
         encoded = os.fsencode(command)
         if len(encoded) <= ARGUMENT_LIMIT:
-            return [str(bash), "-c", command], environment
+            return [str(bash), "-c", command, "bash"], environment  # $0, as messages name it
         passed.append(memory_file("command", encoded))
         return [str(bash), f"/dev/fd/{passed[-1]}"], environment
 
