@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 T = TypeVar("T")
@@ -36,8 +37,10 @@ class Mux(Generic[T]):
         self.interrupted = False
 
     def add(self, source: AsyncGenerator[T, None]) -> anyio.CancelScope:
-        """Pump `source`; cancelling the scope returned ends it alone."""
+        """Pump `source`; cancelling the scope returned ends it alone. After `interrupt` it is closed unstarted."""
         scope = anyio.CancelScope()
+        if self.interrupted:
+            scope.cancel()
         self._scopes.append(scope)
         self._live += 1
         self._tasks.start_soon(self._pump, source, scope)
@@ -73,7 +76,7 @@ class Mux(Generic[T]):
                 raise item.error
         raise StopAsyncIteration
 
-    async def _next(self) -> Any:
+    async def _next(self) -> T | _Ended:
         item = await self._receive.receive()
         self._live -= isinstance(item, _Ended)
         return item
@@ -87,6 +90,7 @@ class Mux(Generic[T]):
         try:
             with scope:
                 async with aclosing(source):
+                    await anyio.lowlevel.checkpoint_if_cancelled()
                     async for item in source:
                         await self._send.send(item)
         except Exception as error:  # noqa: BLE001  the consumer raises it, in its own task
