@@ -4,7 +4,37 @@ import json
 
 from hypothesis import strategies as st
 
-from harness.messages import Assistant, Image, Text, Thinking, ToolCall, ToolResult, Usage, User
+from harness.events import (
+    AssistantMessage,
+    Denial,
+    Event,
+    HookPermissionResult,
+    Notice,
+    PermissionRequest,
+    PreventContinuation,
+    Progress,
+    Result,
+    Stopped,
+    StopReason,
+    StreamEvent,
+    StreamRequestStart,
+    System,
+    ToolProgress,
+    UserMessage,
+)
+from harness.messages import (
+    Assistant,
+    Image,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolInputDelta,
+    ToolResult,
+    Usage,
+    User,
+)
 
 
 def _whole_characters(text: str) -> str:
@@ -32,3 +62,34 @@ assistants = st.builds(Assistant, ids, assistant_parts, stops, usages, texts)
 results = st.builds(ToolResult, ids, user_parts, st.booleans(), st.none() | texts | inputs)
 users = st.builds(User, user_parts)
 histories = st.lists(users | assistants | results, max_size=8)
+
+
+def _events() -> st.SearchStrategy[Event]:
+    """Every kind of event, with texts as hostile as they come."""
+    calls = good_calls | bad_calls
+    deltas = st.builds(TextDelta, texts) | st.builds(ThinkingDelta, texts)
+    deltas |= st.builds(ToolInputDelta, st.integers(0, 2), ids, texts, texts)
+    retry = {"attempt": 1, "max_retries": 3, "retry_delay_ms": 500, "error_status": 503}
+    system = st.builds(lambda text: System(subtype="api_retry", data={**retry, "error": text}), texts)
+    system |= st.builds(lambda data: System(subtype="init", data=data), inputs)
+    denials = st.lists(st.builds(Denial, tool_name=texts, tool_use_id=ids, tool_input=inputs), max_size=2).map(tuple)
+    subtypes = st.sampled_from(["success", "error_max_turns", "error_during_execution"])
+    return st.one_of(
+        st.builds(StreamRequestStart, request_id=texts, model=texts),
+        st.builds(StreamEvent, delta=deltas),
+        st.builds(AssistantMessage, message=assistants),
+        st.builds(UserMessage, message=users | results),
+        system,
+        st.builds(Result, subtype=subtypes, result=texts, usage=usages.filter(bool), permission_denials=denials),
+        st.builds(Progress, what=st.just("request")),
+        st.builds(Stopped, reason=texts),
+        st.builds(StopReason, message_id=texts, reason=stops),
+        st.builds(HookPermissionResult, call_id=ids, tool=texts, rule=texts, reason=texts),
+        st.builds(PreventContinuation, cause=texts, reason=texts),
+        st.builds(ToolProgress, call_id=ids, tool=texts, text=texts),
+        st.builds(Notice, cause=texts, text=texts, mend=texts),
+        st.builds(PermissionRequest, id=ids, call=calls, reason=texts, suggestions=st.just(())),
+    )
+
+
+events = _events()

@@ -4,7 +4,6 @@ docs/events.md holds the table that this module implements: which tag becomes wh
 """
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 from harness.codec import Json, message_json, plain, result_json
@@ -21,7 +20,7 @@ from harness.events import (
     ToolProgress,
     UserMessage,
 )
-from harness.messages import TextDelta, ThinkingDelta, ToolInputDelta, ToolResult
+from harness.messages import Assistant, Delta, TextDelta, ThinkingDelta, ToolInputDelta, ToolResult
 
 HEARTBEAT = 30.0  # seconds between `tool_progress` lines of one call (`conventions.md` 1.5)
 
@@ -46,10 +45,10 @@ class StreamLines:
         match event:
             case StreamEvent():
                 pass  # partial messages only, above
-            case AssistantMessage(message=message, interrupted=interrupted):
-                line = {"type": "assistant", "message": message_json(message), "parent_tool_use_id": None}
-                yield {**line, "aborted": True} if interrupted else line
+            case AssistantMessage():
+                yield _assistant(event)
             case UserMessage(message=ToolResult() as result):
+                self._beats.pop(result.call_id, None)  # servers use ids again
                 line = {"type": "user", "message": message_json(result), "parent_tool_use_id": None}
                 yield line if result.data is None else {**line, "tool_use_result": result.data}
             case UserMessage():
@@ -58,6 +57,7 @@ class StreamLines:
                 yield {"type": "system", "subtype": subtype, **data}
             case Notice(level=level, text=text, mend=mend, cause=cause):
                 content = f"{text}\n{mend}" if mend else text
+                level = "warning" if level == "error" else level  # readers know no `error` here
                 yield {"type": "system", "subtype": "informational", "level": level, "content": content, "cause": cause}
             case ToolProgress():
                 yield from self._heartbeat(event)
@@ -78,6 +78,14 @@ class StreamLines:
         yield {"type": "tool_progress", **beat, "total_bytes": event.total_bytes, "heartbeat": True}
 
 
+def _assistant(event: AssistantMessage) -> Json:
+    line: Json = {"type": "assistant", "message": message_json(event.message), "parent_tool_use_id": None}
+    if event.interrupted:  # the model did not stop by itself
+        line["message"]["stop_reason"] = None
+        line["aborted"] = True
+    return line
+
+
 def _denied(event: HookPermissionResult) -> Json:
     return {
         "type": "system",
@@ -91,63 +99,65 @@ def _denied(event: HookPermissionResult) -> Json:
 
 
 class _Partial:
-    """Deltas as the Messages API streams them: message_start, blocks opened and closed in turn, message_stop."""
+    """Deltas as the Messages API streams them: message_start, blocks opened and closed, message_delta, message_stop.
+
+    A text or a thought is closed when another block begins. Calls stay open until the message ends, because
+    servers may send the pieces of several calls in turn.
+    """
 
     def __init__(self) -> None:
-        self._open: tuple[str, int] | None = None  # kind of the open block and the call's index, if a call
-        self._index = -1
-        self._started = False
         self._id = self._model = ""
+        self._open: dict[tuple[str, int], int] | None = None  # (kind, the call's index) -> block; None: no message
+        self._next = 0
 
     def of(self, event: Event) -> Iterator[Json]:
         match event:
             case StreamRequestStart(request_id=request_id, model=model):
-                self._id, self._model, self._started, self._index, self._open = request_id, model, False, -1, None
+                self._id, self._model = request_id, model
             case StreamEvent(delta=delta):
                 yield from self._delta(delta)
-            case AssistantMessage(message=message) if self._started:
-                yield from self._close()
-                output = {"output_tokens": message.usage.output_tokens if message.usage else 0}
-                yield {"type": "message_delta", "delta": {"stop_reason": message.stop}, "usage": output}
-                yield {"type": "message_stop"}
-                self._started = False
-            case System(subtype="api_retry") | Stopped() if self._started:
+            case AssistantMessage(message=message, interrupted=interrupted):
+                told = message.usage.output_tokens if message.usage else 0
+                yield from self._end(None if interrupted else message.stop, told)
+            case System(subtype="api_retry") | Stopped():
                 # What was streamed is void: close it, so that readers which add deltas up begin anew.
-                yield from self._close()
-                yield {"type": "message_stop"}
-                self._started = False
+                yield from self._end(None, 0)
 
-    def _delta(self, delta: TextDelta | ThinkingDelta | ToolInputDelta) -> Iterator[Json]:
-        if not self._started:
-            self._started = True
-            self._index, self._open = -1, None
-            usage = {"input_tokens": 0, "output_tokens": 0}
-            start = {"id": self._id, "type": "message", "role": "assistant", "model": self._model}
-            yield {"type": "message_start", "message": {**start, "content": [], "stop_reason": None, "usage": usage}}
-        match delta:
-            case TextDelta(text):
-                yield from self._block(("text", -1), {"type": "text", "text": ""})
-                yield self._piece({"type": "text_delta", "text": text})
-            case ThinkingDelta(text):
-                yield from self._block(("thinking", -1), {"type": "thinking", "thinking": "", "signature": ""})
-                yield self._piece({"type": "thinking_delta", "thinking": text})
-            case ToolInputDelta(index, call_id, name, fragment):
-                opened = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
-                yield from self._block(("tool_use", index), opened)
-                yield self._piece({"type": "input_json_delta", "partial_json": fragment})
+    def _delta(self, delta: Delta) -> Iterator[Json]:
+        if self._open is None:
+            self._open, self._next = {}, 0
+            message = {**message_json(Assistant(self._id, (), model=self._model)), "stop_reason": None}
+            yield {"type": "message_start", "message": message}
+        key, opened, piece = _pieces(delta)
+        if key not in self._open:
+            yield from self._close([other for other in self._open if other[0] != "tool_use"])
+            self._open[key] = self._next
+            self._next += 1
+            yield {"type": "content_block_start", "index": self._open[key], "content_block": opened}
+        yield {"type": "content_block_delta", "index": self._open[key], "delta": piece}
 
-    def _block(self, kind: tuple[str, int], opened: dict[str, Any]) -> Iterator[Json]:
-        if self._open == kind:
+    def _close(self, keys: list[tuple[str, int]]) -> Iterator[Json]:
+        for key in keys:
+            yield {"type": "content_block_stop", "index": (self._open or {}).pop(key)}
+
+    def _end(self, stop: str | None, output_tokens: int) -> Iterator[Json]:
+        if self._open is None:
             return
-        yield from self._close()
-        self._open = kind
-        self._index += 1
-        yield {"type": "content_block_start", "index": self._index, "content_block": opened}
-
-    def _piece(self, delta: dict[str, Any]) -> Json:
-        return {"type": "content_block_delta", "index": self._index, "delta": delta}
-
-    def _close(self) -> Iterator[Json]:
-        if self._open:
-            yield {"type": "content_block_stop", "index": self._index}
+        yield from self._close(list(self._open))
         self._open = None
+        delta = {"stop_reason": stop, "stop_sequence": None}
+        yield {"type": "message_delta", "delta": delta, "usage": {"output_tokens": output_tokens}}
+        yield {"type": "message_stop"}
+
+
+def _pieces(delta: Delta) -> tuple[tuple[str, int], Json, Json]:
+    """Which block a delta belongs to, how that block begins, and what the delta adds."""
+    match delta:
+        case TextDelta(text):
+            return ("text", 0), {"type": "text", "text": ""}, {"type": "text_delta", "text": text}
+        case ThinkingDelta(text):
+            empty = {"type": "thinking", "thinking": "", "signature": ""}
+            return ("thinking", 0), empty, {"type": "thinking_delta", "thinking": text}
+        case ToolInputDelta(index, call_id, name, fragment):
+            opened = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
+            return ("tool_use", index), opened, {"type": "input_json_delta", "partial_json": fragment}
