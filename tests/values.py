@@ -24,6 +24,7 @@ from harness.events import (
 )
 from harness.messages import (
     Assistant,
+    Delta,
     Image,
     Text,
     TextDelta,
@@ -67,7 +68,7 @@ histories = st.lists(users | assistants | results, max_size=8)
 def _events() -> st.SearchStrategy[Event]:
     """Every kind of event, with texts as hostile as they come."""
     calls = good_calls | bad_calls
-    deltas = st.builds(TextDelta, texts) | st.builds(ThinkingDelta, texts)
+    deltas: st.SearchStrategy[Delta] = st.builds(TextDelta, texts) | st.builds(ThinkingDelta, texts)
     deltas |= st.builds(ToolInputDelta, st.integers(0, 2), ids, texts, texts)
     retry = {"attempt": 1, "max_retries": 3, "retry_delay_ms": 500, "error_status": 503}
     system = st.builds(lambda text: System(subtype="api_retry", data={**retry, "error": text}), texts)

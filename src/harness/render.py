@@ -1,5 +1,7 @@
 """Events as text for a person at a terminal, in the order they come. No cursor movement: pipes and logs read it too."""
 
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -21,18 +23,27 @@ from harness.messages import TextDelta, ThinkingDelta, ToolCall, ToolResult
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _SHOWN_LINES = 8  # of a tool's result; the model has it all
 _SHOWN_WIDTH = 160
-# Formatting and direction marks that can make text read as another one than it is (category Cf and friends).
-_INVISIBLE = {*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF, *range(0xE0000, 0xE0080)}
+# Control, format (direction, zero width, tags), half a character, line and paragraph separators.
+_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# What shows nothing although its category does not say so: joiners, fillers, selectors but the one of emoji.
+_INVISIBLE = {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)}
+_INVISIBLE |= {*range(0xFE00, 0xFE0F), *range(0xE0000, 0xE1000)}
+# The one zero-width character that has a place: between two pictures that it makes one.
+_JOINER = re.compile("(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])")
 
 
 def safe(text: str) -> str:
     """Text that cannot move the cursor, recolour the screen or hide its direction: such characters are escaped."""
-    return "".join(c if _printable(c) else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "\u200d".join("".join(map(_shown, part)) for part in _JOINER.split(text))
 
 
-def _printable(char: str) -> bool:
+def _shown(char: str) -> str:
     code = ord(char)
-    return char in "\n\t" or (code >= 0x20 and not 0x7F <= code < 0xA0 and code not in _INVISIBLE)
+    if char in "\n\t" or (code not in _INVISIBLE and unicodedata.category(char) not in _UNSAFE):
+        return char
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def call_title(call: ToolCall) -> str:
@@ -40,14 +51,18 @@ def call_title(call: ToolCall) -> str:
     given = call.input or {}
     for key in ("command", "file_path", "notebook_path", "pattern", "url", "query", "description"):
         if isinstance(value := given.get(key), str):
-            more = f" in {given['path']}" if key == "pattern" and given.get("path") else ""
-            return f"{call.name}({_one_line(value)}{more})"
-    return f"{call.name}()" if not given else f"{call.name}({_one_line(', '.join(given))})"
+            more = f" in {_one_line(str(given['path']))}" if key == "pattern" and given.get("path") else ""
+            return f"{_one_line(call.name)}({_one_line(value)}{more})"
+    return f"{_one_line(call.name)}({_one_line(', '.join(given))})"
 
 
 def _one_line(text: str) -> str:
     text = " ⏎ ".join(line.strip() for line in text.strip().splitlines())
     return text if len(text) <= _SHOWN_WIDTH else text[: _SHOWN_WIDTH - 1] + "…"
+
+
+def _clipped(line: str) -> str:
+    return safe(line[:_SHOWN_WIDTH])[:_SHOWN_WIDTH]  # cut first: a line may have megabytes
 
 
 class Renderer:
@@ -58,7 +73,6 @@ class Renderer:
         self._midline = False  # text has been written and the line is not ended
         self._thinking = False
         self._live: set[str] = set()  # calls whose output was shown as it came
-        self._titles: dict[str, str] = {}
 
     def show(self, event: Event) -> None:
         match event:
@@ -69,15 +83,14 @@ class Renderer:
             case AssistantMessage(message=message):
                 self._end_line()
                 for call in message.calls:
-                    self._titles[call.id] = call_title(call)
-                    self._line(f"● {safe(self._titles[call.id])}", "bold")
+                    self._line(f"● {safe(call_title(call))}", "bold")
             case ToolProgress(text=text, call_id=call_id):
                 self._live.add(call_id)
                 self._output(text)
             case UserMessage(message=ToolResult() as result):
                 self._result(result)
             case HookPermissionResult(decision="deny", tool=tool, reason=reason, rule=rule):
-                self._line(f"  ✗ {tool} denied: {safe(reason)}" + (f" [{rule}]" if rule else ""), "red")
+                self._line(safe(f"  ✗ {_one_line(tool)} denied: {reason}" + (f" [{rule}]" if rule else "")), "red")
             case _:
                 self._about_the_turn(event)
 
@@ -119,16 +132,17 @@ class Renderer:
     def _output(self, text: str) -> None:
         self._end_line()
         for line in text.splitlines()[-_SHOWN_LINES:]:
-            self._line(f"  │ {safe(line)[:_SHOWN_WIDTH]}", "dim")
+            self._line(f"  │ {_clipped(line)}", "dim")
 
     def _result(self, result: ToolResult) -> None:
         lines = result.text.splitlines() or ["(nothing)"]
         if result.call_id in self._live:
             lines = lines[-1:]  # the rest was shown as it came
+            self._live.remove(result.call_id)  # servers use ids again
         more = len(lines) - _SHOWN_LINES
         style = "red" if result.is_error else "dim"
         for number, line in enumerate(lines[:_SHOWN_LINES]):
-            self._line(f"  {'└' if number == 0 else ' '} {safe(line)[:_SHOWN_WIDTH]}", style)
+            self._line(f"  {'└' if number == 0 else ' '} {_clipped(line)}", style)
         if more > 0:
             self._line(f"    … {more} more lines", "dim")
 
