@@ -79,10 +79,12 @@ def edit(file: TextFile, old: str, new: str, *, all_places: bool, name: str = "t
         if file.text:
             raise ToolError(f"{name} exists and is not empty", "Give the text to replace, or use Write for all of it.")
         return Edited(file.with_newlines(new), 1)
-    # The last line counts as ended, so that a line given with its newline is found there too.
-    padded = not file.text.endswith("\n")
-    text = file.text + "\n" * padded
+    text = file.text
     reading, spans = find(text, old)
+    unended = not spans and old.endswith("\n") and not text.endswith("\n")
+    if unended:  # the last line, given with a newline that the file does not have
+        text += "\n"
+        reading, spans = find(text, old)
     if not spans:
         raise _miss(file.text, old, new, name)
     if len(spans) > 1 and not all_places:
@@ -100,7 +102,7 @@ def edit(file: TextFile, old: str, new: str, *, all_places: bool, name: str = "t
         pieces += [text[at : span.start], put]
         at = span.end
     result = "".join([*pieces, text[at:]])
-    return Edited(result.removesuffix("\n") if padded else result, len(spans), reading)
+    return Edited(result.removesuffix("\n") if unended else result, len(spans), reading)
 
 
 def _newline_at(text: str, at: int, usual: str) -> str:

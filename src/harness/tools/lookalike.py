@@ -47,7 +47,9 @@ class Simple:
 
 def find(text: str, old: str) -> tuple[Reading, list[Span]]:
     """All places of `old` by the strictest reading that finds any; ("exact", []) if none does."""
-    if spans := [Span(at, at + len(old)) for at in _places(text, old)]:
+    # The model is shown \n for \r\n: its line breaks are to be read as either.
+    as_is = "\n" not in old or "\r\n" in old or "\r\n" not in text
+    if as_is and (spans := [Span(at, at + len(old)) for at in _places(text, old)]):
         return "exact", spans
     if len(text) <= LOOSE_CHARS:
         readings: tuple[Reading, ...] = ("newlines", "characters", "spacing")
@@ -96,7 +98,7 @@ def _simplify(text: str, reading: Reading) -> Simple:
 
 def _spans(text: str, old: str, reading: Reading) -> list[Span]:
     simple, part = _simplify(text, reading), _simplify(old, reading).text
-    if not part.strip():
+    if reading != "newlines" and not part.strip():
         return []
     indented = old[:1].isspace() and reading == "spacing"
     spans = []
@@ -182,7 +184,7 @@ def _shift(pairs: set[tuple[str, str]]) -> Callable[[str], str] | None:
     if theirs.endswith(mine):
         added = theirs.removesuffix(mine)
         if all(b == added + a for a, b in pairs):
-            return lambda line: added + line if line.strip() else line
+            return lambda line: added + line if line.strip() else ""
     elif mine.endswith(theirs):
         taken = mine.removesuffix(theirs)
         if all(a == taken + b for a, b in pairs):
@@ -198,6 +200,7 @@ def _scale(pairs: set[tuple[str, str]]) -> Callable[[str], str] | None:
         return None
 
     def scaled(line: str) -> str:
-        return theirs[0] * round(len(_leading(line)) * len(theirs) / len(mine)) + line.lstrip()
+        depth = round(len(_leading(line)) * len(theirs) / len(mine)) if line.strip() else 0
+        return theirs[0] * depth + line.lstrip()
 
     return scaled
