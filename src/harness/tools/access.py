@@ -1,6 +1,7 @@
 """Opening files for tools: at the place that was decided on, with errors in the model's own paths."""
 
 import difflib
+import os
 from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
@@ -73,7 +74,7 @@ def _listing(path: Path, context: Context) -> str:
     except FileError:
         return ""
     hidden = is_hidden(context)
-    names = [name for name in names if not hidden(place(path, context) / name)]
+    names = [os.fsencode(name).decode(errors="replace") for name in names if not hidden(place(path, context) / name)]
     more = f" and {len(names) - 40} more" if len(names) > 40 else ""
     return f"It holds: {', '.join(names[:40])}{more}.\n" if names else "It is empty.\n"
 

@@ -55,7 +55,7 @@ async def call(args: GlobInput, context: Context) -> AsyncGenerator[Output, None
     if found.code == 2 and not found.out:
         raise ToolError(f"The pattern cannot be used: {found.error}", "Globs know *, ?, [abc], {a,b} and **.")
     paths = found.out.split(b"\0")[:-1]
-    newest = [Path(os.fsdecode(path)) for path in heapq.nlargest(MOST, paths, key=_age)]
+    newest = [Path(path.decode(errors="replace")) for path in heapq.nlargest(MOST, paths, key=_age)]
     names = [shown(base / path.relative_to(where), context.cwd) for path in newest]
     yield Output.text(
         "\n".join([*names, *_notes(args, base, len(paths), found, context)]),

@@ -107,8 +107,8 @@ def _renamer(base: Path, where: Path, context: Context) -> Renamer:
     """From paths as searched to paths as the model knows them."""
     prefix, name = os.fsencode(where), shown(base, context.cwd)
     if name == ".":
-        return lambda path: os.fsdecode(path[len(prefix) :].lstrip(b"/"))
-    return lambda path: name + os.fsdecode(path[len(prefix) :])
+        return lambda path: path[len(prefix) :].lstrip(b"/").decode(errors="replace")
+    return lambda path: name + path[len(prefix) :].decode(errors="replace")
 
 
 def _modified(path: bytes) -> int:

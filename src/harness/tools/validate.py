@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,6 +30,13 @@ def parse(tool: Tool, given: Mapping[str, Any]) -> BaseModel:
     written as JSON text. Raises ToolError.
     """
     named = _renamed(tool.input, given)
+    problems = [
+        f"`{name.encode('ascii', 'replace').decode()}` holds half of a surrogate pair"
+        for name in named
+        if _half_pair(name, named[name])
+    ]
+    if problems:  # valid JSON, and no text: it could be neither written nor sent
+        raise ToolError(f"{tool.name} was not run: " + "; ".join(problems) + ".", _fields(tool.input))
     try:
         return tool.input.model_validate(named)
     except ValidationError as error:
@@ -85,7 +92,7 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
         return f"there is no field `{name}`" + (f"; did you mean `{near[0]}`?" if near else "")
     if kind == "value_error":
         return f"`{name}` {problem['ctx']['error']}"
-    rule = f"must be {_WANTED[kind]}" if kind in _WANTED else problem["msg"][:1].lower() + problem["msg"][1:]
+    rule = f"must be {_WANTED[kind]}" if kind in _WANTED else problem["msg"].replace("Input should", "must")
     return f"`{name}`: {rule}, not {_short(value)}"
 
 
@@ -97,12 +104,14 @@ def _short(value: Any) -> str:
 def _fields(model: type[BaseModel]) -> str:
     """The input's form in a line: `Fields: file_path (required), offset, limit.`"""
     parts = [
-        f"{field.alias or name}{_choices(field.annotation)}{' (required)' if field.is_required() else ''}"
-        for name, field in model.model_fields.items()
+        f"{field.alias or name}{' (required)' * field.is_required()}" for name, field in model.model_fields.items()
     ]
     return f"Fields: {', '.join(parts)}."
 
 
-def _choices(annotation: Any) -> str:
-    words = [word for word in get_args(annotation) if isinstance(word, str)]
-    return f"={'|'.join(words)}" if words else ""
+def _half_pair(name: str, value: Any) -> bool:
+    try:
+        json.dumps([name, value], ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
