@@ -15,10 +15,10 @@ def code(desk):
     return desk
 
 
-async def test_files_the_newest_first(code):
-    os.utime(code.root / "src/a.py", (1, 1))
-    os.utime(code.root / "src/b.py", (2, 2))
-    assert await code.text("Grep", pattern="return", path="src") == "src/b.py\nsrc/a.py"
+async def test_files_in_order(code):
+    assert await code.text("Grep", pattern="return") == "notes.md\nsrc/a.py\nsrc/b.py"
+    paged = await code.text("Grep", pattern="return", head_limit=1, offset=1)
+    assert paged == "src/a.py\n[2-2 of 3 files; go on with offset=2]"
 
 
 async def test_content_is_grouped_by_file(code):

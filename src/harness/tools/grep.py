@@ -63,8 +63,7 @@ async def call(args: GrepInput, context: Context) -> AsyncGenerator[Output, None
     mode = args.output_mode or "files_with_matches"
     renamed = _renamer(base, where, context)
     if mode == "files_with_matches":
-        paths = sorted(found.out.split(b"\0")[:-1], key=lambda path: (-_modified(path), path))
-        yield _files(args, [renamed(path) for path in paths], found)
+        yield _files(args, sorted(found.out.split(b"\0")[:-1]), renamed, found)
     elif mode == "count":
         counted = sorted(re.findall(rb"([^\0]+)\0(\d+)\n", found.out))
         yield _counts(args, [(renamed(path), int(number)) for path, number in counted], found)
@@ -111,24 +110,17 @@ def _renamer(base: Path, where: Path, context: Context) -> Renamer:
     return lambda path: name + path[len(prefix) :].decode(errors="replace")
 
 
-def _modified(path: bytes) -> int:
-    try:
-        return os.lstat(path).st_mtime_ns
-    except OSError:  # gone since it was found
-        return 0
-
-
 def _page(args: GrepInput) -> tuple[int, int]:
     """The first entry to show, and how many at most."""
     limit = PAGE if args.head_limit is None else args.head_limit or 1_000_000_000
     return args.offset or 0, limit
 
 
-def _files(args: GrepInput, names: list[str], found: ripgrep.Found) -> Output:
+def _files(args: GrepInput, paths: list[bytes], renamed: Renamer, found: ripgrep.Found) -> Output:
     start, limit = _page(args)
-    page = _fitting(names[start : start + limit])
-    said = page + _notes(args, "files", len(page), len(names), found)
-    return Output.text("\n".join(said), data=_data(args, page, "", 0, len(names)))
+    page = _fitting([renamed(path) for path in paths[start : start + limit]])
+    said = page + _notes(args, "files", len(page), len(paths), found)
+    return Output.text("\n".join(said), data=_data(args, page, "", 0, len(paths)))
 
 
 def _counts(args: GrepInput, pairs: list[tuple[str, int]], found: ripgrep.Found) -> Output:
