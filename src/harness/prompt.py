@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Facts:
 def environment(facts: Facts) -> str:
     """The block that ends the first user message. Starts no process: it is on the way to the first request."""
     lines = [
-        f"Working directory: {facts.cwd} (relative paths start here)",
+        f"Working directory: {_name(facts.cwd)} (relative paths start here)",
         f"System: {platform.system()} {platform.release()}, commands run in bash",
         f"Python: {platform.python_version()}{_virtual_env(facts.cwd)}",
         f"Programs: {', '.join(p for p in PROGRAMS if shutil.which(p)) or 'none of the usual ones'}",
@@ -59,9 +60,14 @@ def environment(facts: Facts) -> str:
     return "<environment>\n" + "\n".join(lines) + "\n</environment>"
 
 
+def _name(path: Path) -> str:
+    """A directory's name may hold anything, line ends too: what is not plain text is written escaped."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
 def _virtual_env(cwd: Path) -> str:
     active = os.environ.get("VIRTUAL_ENV")
-    found = [name for name in (".venv", "venv") if (cwd / name / "bin" / "python").exists()]
+    found = [name for name in (".venv", "venv") if os.path.exists(cwd / name / "bin" / "python")]  # noqa: PTH110  never raises
     if active and Path(active) != Path(sys.prefix):
         return f", active virtual environment {active}"
     return f", virtual environment in ./{found[0]} (run ./{found[0]}/bin/python)" if found else ""
@@ -71,24 +77,34 @@ def git_branch(cwd: Path) -> str:
     """The branch as `.git/HEAD` has it, read as text: git itself is never run on an untrusted project here."""
     for directory in (cwd, *cwd.parents):
         marker = directory / ".git"
-        try:
-            if marker.is_file():  # a linked worktree: the file names the directory that holds HEAD
-                marker = directory / marker.read_text("utf-8").removeprefix("gitdir:").strip()
-            head = _head(marker / "HEAD")
-        except (OSError, UnicodeDecodeError):
-            continue
-        if head:
+        # a linked worktree: the file names the directory that holds HEAD
+        _, linked, target = _start_of(marker).partition("gitdir:")
+        if head := _head(_start_of((directory / target.strip() if linked else marker) / "HEAD")):
             return head
     return "not a repository"
 
 
-def _head(path: Path) -> str:
-    """What HEAD says; empty where there is none. A repository may be hostile: a pipe is not read, and a branch
-    name that could carry a sentence is not repeated."""
-    if not path.is_file():
+def _start_of(path: Path) -> str:
+    """The first 4 KiB of a regular file; empty for all else. A repository may be hostile: a pipe is not waited
+    for, and a link is not followed, since what it names may be a secret."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError):  # ValueError: the name holds a NUL
         return ""
-    head = path.read_text("utf-8").strip()
-    if not head.startswith("ref:"):
-        return f"detached at {head[:12]}"
-    branch = head.removeprefix("ref: refs/heads/")
+    try:
+        return os.read(fd, 4096).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+def _head(text: str) -> str:
+    """What HEAD says; empty where it is no HEAD. A branch name that could carry a sentence is not repeated."""
+    text = text.strip()
+    if re.fullmatch(r"[0-9a-f]{40,64}", text):
+        return f"detached at {text[:12]}"
+    if not text.startswith("ref:"):
+        return ""
+    branch = text.removeprefix("ref:").strip().removeprefix("refs/heads/")
     return f"on {branch}" if re.fullmatch(r"[\w./@+-]{1,100}", branch) else "on a branch with an unusual name"
