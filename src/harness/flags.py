@@ -5,19 +5,22 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.messages import MODES
 
+VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
 NETWORKS = ("none", "host")
 
-# Flags of other people's scripts that mean a vendor's cloud: accepted, told, without effect here.
+# Flags of other people's scripts that mean a vendor's cloud: accepted, told, without effect here. Some take a value.
 VENDOR_FLAGS = frozenset(
     f"--{name}"
     for name in ("advisor", "channels", "chrome", "no-chrome", "cloud", "remote", "teleport", "remote-control", "rc")
 )
+VENDOR_FLAGS_WITH_VALUE = frozenset({"--environment", "--ref"})
 
 EPILOG = """\
 commands:
@@ -97,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     add("--network", choices=NETWORKS, default="none", help="network of sandboxed commands (default: none)")
     add("--no-sandbox", action="store_true", help="run commands without a sandbox: your word that you accept it")
     add("--no-session-persistence", action="store_true", help="do not keep the session on disk (-p only)")
-    add("-v", "--version", action="store_true", help="print the protocol level and the version")
+    add("-v", "--version", action="version", version=VERSION, help="print the protocol level and the version")
     add("-h", "--help", action="help", help="print this")
     return p
 
@@ -108,16 +111,17 @@ def parse(argv: Sequence[str]) -> Flags:
     Raises:
         UsageError: an unknown flag (with the nearest name), or a value that cannot be used.
     """
-    vendor = tuple(word for word in argv if word in VENDOR_FLAGS)
-    words = [word for word in argv if word not in VENDOR_FLAGS]
+    words, vendor = _without_vendor(argv)
     p = parser()
     _refuse_unknown(words, p)
     given = p.parse_args(words)
     mode = given.permission_mode
-    if given.dangerously_skip_permissions:
-        mode = "bypassPermissions"
     if mode is not None and mode != "manual" and mode not in MODES:
         raise UsageError(f"--permission-mode {mode}: no such mode.", f"Use one of: {', '.join(MODES)}.")
+    if given.dangerously_skip_permissions:
+        if mode not in (None, "bypassPermissions"):
+            raise UsageError(f"--dangerously-skip-permissions and --permission-mode {mode} disagree.", "Drop one.")
+        mode = "bypassPermissions"
     return Flags(
         prompt=given.prompt,
         headless=given.headless,
@@ -138,13 +142,31 @@ def parse(argv: Sequence[str]) -> Flags:
     )
 
 
+def _without_vendor(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The words without the flags that belong to a vendor's cloud, and those flags. After `--` all is prompt."""
+    words: list[str] = []
+    vendor: list[str] = []
+    rest = iter(argv)
+    for word in rest:
+        name, given, _ = word.partition("=")
+        if word == "--":
+            return [*words, word, *rest], tuple(vendor)
+        if name in VENDOR_FLAGS or name in VENDOR_FLAGS_WITH_VALUE:
+            vendor.append(name)
+            if name in VENDOR_FLAGS_WITH_VALUE and not given:
+                next(rest, None)
+        else:
+            words.append(word)
+    return words, tuple(vendor)
+
+
 def _refuse_unknown(words: Sequence[str], p: argparse.ArgumentParser) -> None:
     known = [name for action in p._actions for name in action.option_strings]
     for word in words:
         if word == "--":
             return
         name = word.split("=", 1)[0]
-        if name.startswith("--") and name not in known:
+        if name.startswith("--") and " " not in name and name not in known:
             near = nearest(name, known)
             raise UsageError(
                 f"harness: unknown flag {name}.", f"Did you mean {near}?" if near else "See harness --help."
@@ -162,8 +184,11 @@ def _positive(text: str) -> int:
     return value
 
 
-def _directory(text: Any) -> Path:
-    path = Path(text).expanduser().resolve()
-    if not path.is_dir():
+def _directory(text: str) -> Path:
+    try:
+        path = Path(text).expanduser().resolve()
+    except (RuntimeError, ValueError):  # no such user, links in a circle
+        path = None
+    if path is None or not path.is_dir():
         raise UsageError(f"--add-dir {text}: no such directory.", "Name a directory that exists.")
     return path

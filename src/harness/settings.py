@@ -41,9 +41,10 @@ class _Reader:
 
     def get(self, key: str, kind: type) -> Any:
         value: Any = self._data
-        for name in key.split("."):
+        names = key.split(".")
+        for depth, name in enumerate(names):
             if not isinstance(value, Mapping):
-                raise self._wrong(key.removesuffix(f".{name}"), dict)
+                raise self._wrong(".".join(names[:depth]), dict)
             value = value.get(name)
             if value is None:
                 return None
@@ -57,6 +58,13 @@ class _Reader:
             raise self._wrong(key, list)
         return tuple(value)
 
+    def named_strings(self, key: str) -> dict[str, str]:
+        value = self.get(key, dict) or {}
+        for name, item in value.items():
+            if not isinstance(item, str):
+                raise self._wrong(f"{key}.{name}", str)
+        return value
+
     def _wrong(self, key: str, kind: type) -> UsageError:
         return UsageError(f"{self._source}: {key} must be {_KINDS[kind]}.", "Correct that key, or remove it.")
 
@@ -69,14 +77,14 @@ def load(home: Path) -> Settings:
     """
     path = home / "settings.json"
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError:
         return Settings()
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}.", "Mend its permissions, or move it away."
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets
         raise UsageError(f"{path} is not valid JSON: {error}.", "Correct it, or move it away.") from None
     if not isinstance(data, dict):
         raise UsageError(f"{path} must hold a JSON object.", 'Begin with {} and add keys such as "model".')
@@ -95,7 +103,7 @@ def _settings(read: _Reader, path: Path) -> Settings:
         model=read.get("model", str),
         base_url=read.get("endpoint.baseUrl", str),
         ca_file=read.get("endpoint.caFile", str),
-        aliases={str(k): str(v) for k, v in (read.get("modelAliases", dict) or {}).items()},
+        aliases=read.named_strings("modelAliases"),
         mode=mode,
         allow=read.strings("permissions.allow"),
         ask=read.strings("permissions.ask"),
