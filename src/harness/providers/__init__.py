@@ -3,7 +3,7 @@
 Importing this loads no httpx; connecting does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,16 +28,15 @@ class ModelChoice(UsageError):
         self.models = tuple(models)
 
 
-async def connect(options: Options) -> "ChatProvider":
+async def connect(options: Options, tell: Callable[[Told], None]) -> "ChatProvider":
     """A provider for these options. Where base URL and model are given, nothing is asked of the server yet.
 
-    What people should know (a server found, an alias not mapped) comes as `Told`, first in the first stream.
+    `tell` gets what people should know: a server found, an alias that is not mapped.
 
     Raises:
         UsageError: options that cannot be used; `NoServer` and `ModelChoice` where the person has to choose.
         ProviderError: the list of models was needed and could not be had.
     """
-    notices: list[Told] = []
     if options.base_url:
         base_url = normal_base_url(options.base_url)
     else:
@@ -46,24 +45,23 @@ async def connect(options: Options) -> "ChatProvider":
         server = only_one(await find_servers())
         base_url = server.base_url
         options = replace(options, api_key=None)  # a key is for the server that it was set with
-        notices.append(Told("server_found", f"Found {server.name} at {base_url}; no key is sent to it."))
+        tell(Told("server_found", f"Found {server.name} at {base_url}; no key is sent to it."))
     from harness.providers.chat import ChatProvider  # noqa: PLC0415  the door to httpx
 
-    model, told = chosen_model(options)
+    model = chosen_model(options, tell)
     if model:
-        return ChatProvider(options, base_url, model, notices=[*notices, *told])
+        return ChatProvider(options, base_url, model)
     provider = ChatProvider(options, base_url, "")
     try:
-        only = _only_one(await provider.models(), shown_url(base_url))
+        served = await provider.models()
     finally:
         await provider.aclose()
-    return ChatProvider(options, base_url, only, notices=[*notices, *told])
+    return ChatProvider(options, base_url, _only_one(served, shown_url(base_url)))
 
 
-def chosen_model(options: Options) -> tuple[str | None, list[Told]]:
+def chosen_model(options: Options, tell: Callable[[Told], None]) -> str | None:
     """The model that options name, aliases resolved; None where they name none."""
     wanted = options.model or options.default_model
-    told: list[Told] = []
     for _ in range(5):  # an alias may lead to another, but not for ever
         if not wanted:
             break
@@ -73,13 +71,11 @@ def chosen_model(options: Options) -> tuple[str | None, list[Told]]:
         elif wanted in ALIASES:
             default = options.default_model if options.default_model not in {*ALIASES, wanted} else None
             meant = default or "the only model served"
-            told.append(
-                Told("alias", f"The model alias {wanted!r} is not mapped; using {meant}.", "Map it in settings.")
-            )
+            tell(Told("alias", f"The model alias {wanted!r} is not mapped; using {meant}.", "Map it in settings."))
             wanted = default
         else:
             break
-    return wanted or None, told
+    return wanted or None
 
 
 def _only_one(served: Sequence[str], endpoint: str) -> str:

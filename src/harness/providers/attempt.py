@@ -1,19 +1,20 @@
 """One request, one answer: over httpx, with time counted on bytes, every failure a ProviderError."""
 
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
 from harness.errors import ProviderError, Retry
-from harness.providers.decode import Decoder
-from harness.providers.errors import classify
 from harness.providers.http import httpx
 from harness.providers.options import Options, shown_url
 from harness.providers.port import ModelEvent
 from harness.providers.servers import how_to_start
+
+if TYPE_CHECKING:
+    from harness.providers.decode import Decoder
 
 _MAX_ERROR_BODY = 1 << 20  # bytes of a refusal that are read
 _GRACE = 5.0  # seconds that a finished answer is waited on for its usage
@@ -36,12 +37,17 @@ class Attempt:
         self._shown = shown_url(base_url)
         self._options = options
 
-    async def stream(self, body: bytes, decoder: Decoder) -> AsyncGenerator[ModelEvent, None]:
-        """Raises ProviderError; what it yielded before is then void."""
+    async def stream(self, body: bytes, begin: "Callable[[], Decoder]") -> AsyncGenerator[ModelEvent, None]:
+        """Ask; `begin` makes the decoder once the server has begun to answer.
+
+        Raises:
+            ProviderError: what was yielded before is then void.
+        """
         response = await self._send(body)
         try:
             if response.status_code != 200:
-                raise classify(response.status_code, response.headers, await self._refusal(response))
+                raise await self._refused(response)
+            decoder = begin()
             async with aclosing(_bytes(response)) as chunks:
                 limit = self._options.first_byte_timeout
                 while (data := await self._read(chunks, decoder, limit)) is not None:
@@ -71,7 +77,7 @@ class Attempt:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._no_answer(error) from error
 
-    async def _read(self, chunks: AsyncIterator[bytes], decoder: Decoder, limit: float) -> bytes | None:
+    async def _read(self, chunks: AsyncIterator[bytes], decoder: "Decoder", limit: float) -> bytes | None:
         """The next bytes, None at the end. An answer that is whole is not spoilt by what breaks after it."""
         try:
             with anyio.fail_after(limit):
@@ -91,7 +97,9 @@ class Attempt:
                 tries=99,
             ) from error
 
-    async def _refusal(self, response: httpx.Response) -> str:
+    async def _refused(self, response: httpx.Response) -> ProviderError:
+        from harness.providers.errors import classify  # noqa: PLC0415  only when something failed
+
         body = b""
         try:
             with anyio.fail_after(self._options.connect_timeout):
@@ -103,8 +111,13 @@ class Attempt:
         except (TimeoutError, httpx.HTTPError):
             pass  # the status says enough
         if response.has_redirect_location:
-            return f"moved to {response.headers['location']}; set the base URL to the new place"
-        return body.decode("utf-8", "replace")
+            return ProviderError(
+                "protocol",
+                f"{self._shown} has moved to {response.headers['location']}.",
+                "Set the base URL to the new place.",
+                status=response.status_code,
+            )
+        return classify(response.status_code, response.headers, body.decode("utf-8", "replace"))
 
     def _silent(self, limit: float) -> NoAnswer:
         return NoAnswer(

@@ -4,21 +4,19 @@ Fragments belong together by `index`, where servers send it right, else by id, e
 done: to join two calls into one, or to split one into two, on a guess.
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.messages import ToolCall
+from harness.providers.ids import Ids
+from harness.providers.patterns import Lazy
 from harness.providers.repair import Arguments, Schema, complete, mended, read_arguments
 
-_SAFE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_KIMI_NAME = re.compile(r"(?:functions?\.)?([^:]+?)(?::\d+)?")
-_RECIPIENT = re.compile(r"to=(?:functions\.)?([\w.-]+)")
-_UNSAFE_NAME = re.compile(r"[^A-Za-z0-9_-]")
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_KIMI_NAME = Lazy(r"(?:functions?\.)?([^:]+?)(?::\d+)?")
+_RECIPIENT = Lazy(r"to=(?:functions\.)?([\w.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +56,6 @@ class Building:
         return mended(self.fragments[0]) if self.fragments else ""
 
 
-class Ids:
-    """Ids of calls that are safe in any request, and unique within message and history."""
-
-    def __init__(self, seed: str, taken: Container[str] = ()) -> None:
-        self._seed = seed
-        self._taken = taken
-        self._used: set[str] = set()
-
-    def take(self, given: str) -> str:
-        chosen = given if _SAFE_ID.fullmatch(given) else ""
-        turn = len(self._used)
-        while not chosen or chosen in self._used or chosen in self._taken:
-            chosen = nine(f"{self._seed}/{turn}/{given}")
-            turn += 1
-        self._used.add(chosen)
-        return chosen
-
-
-def nine(text: str) -> str:
-    """Nine letters and digits made from `text`: the strictest form of id that a server asks for (Mistral)."""
-    number = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
-    return "".join(_ALPHABET[number // 62**place % 62] for place in range(9))
-
-
 def clean_name(name: str, offered: Offered) -> str:
     """The tool's name without what leaks into it: control tokens, `functions.`, a running number.
 
@@ -94,7 +68,7 @@ def clean_name(name: str, offered: Offered) -> str:
         return name
     if match := _KIMI_NAME.fullmatch(name):
         name = match[1]
-    return name if name in offered else _UNSAFE_NAME.sub("_", name)[:64]
+    return name if name in offered else re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
 
 
 class CallAssembler:

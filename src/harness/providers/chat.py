@@ -1,28 +1,29 @@
-"""The provider for any server that speaks chat-completions."""
+"""The provider for any server that speaks chat-completions.
+
+What reads answers is imported when the first answer begins: start-up waits for what makes a request only.
+"""
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 
 from harness.errors import ProviderError
 from harness.providers import quirks as quirk_store
 from harness.providers.attempt import Attempt, NoAnswer
-from harness.providers.calls import Offered
 from harness.providers.counting import Counter
-from harness.providers.decode import Decoder
-from harness.providers.deltas import Naming
 from harness.providers.encode import Encoder, dump
-from harness.providers.errors import ServerError
-from harness.providers.http import client, httpx
-from harness.providers.models import list_models
+from harness.providers.http import client
 from harness.providers.options import Options, checked_key, shown_url
 from harness.providers.port import MessageEnd, Model, ModelEvent, Request, Retrying, Told
 from harness.providers.quirks import Quirks, learn
-from harness.providers.schemas import plain_tools
-from harness.providers.textmode import with_tools
+
+if TYPE_CHECKING:
+    from harness.providers.calls import Offered
+    from harness.providers.decode import Decoder
 
 _FIRST_DELAY = 0.5  # seconds; doubled each time
 _LONGEST_DELAY = 32.0
@@ -39,7 +40,6 @@ class ChatProvider:
         base_url: str,
         model: str,
         *,
-        notices: Sequence[Told] = (),
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         dice: Callable[[], float] = random.random,
     ) -> None:
@@ -53,8 +53,7 @@ class ChatProvider:
         self._attempt = Attempt(self._client, base_url, options)
         self._encoder = Encoder(self._known_quirks())
         self._counter = Counter()
-        self._offered: tuple[bytes, Offered] = (b"", Offered({}))
-        self._notices = list(notices)
+        self._offered: tuple[bytes, Offered] | None = None
         self._sleep = sleep
         self._dice = dice
 
@@ -76,6 +75,8 @@ class ChatProvider:
         Raises:
             ProviderError: it cannot be asked.
         """
+        from harness.providers.models import list_models  # noqa: PLC0415  seldom needed
+
         return await list_models(self._client, self._base_url)
 
     async def aclose(self) -> None:
@@ -83,8 +84,6 @@ class ChatProvider:
 
     async def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
         """Ask; see `Provider.stream`."""
-        while self._notices:
-            yield self._notices.pop(0)
         tries = 0
         while True:
             try:
@@ -110,37 +109,53 @@ class ChatProvider:
 
     async def _answer(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
         body = self._body(request)
-        naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids())
-        decoder = Decoder(self._offered_in(request.tools), naming)
-        async with aclosing(self._attempt.stream(body, decoder)) as events:
+        decoder: Decoder | None = None
+
+        def begin() -> "Decoder":
+            nonlocal decoder
+            decoder = self._decoder(request)
+            return decoder
+
+        async with aclosing(self._attempt.stream(body, begin)) as events:
             async for event in events:
-                if isinstance(event, MessageEnd):
+                if isinstance(event, MessageEnd) and decoder:
                     self._encoder.extras.update(decoder.extras)
                     if event.message.usage:
                         self._counter.counted(request, event.message.usage)
                 yield event
 
-    # The request
+    def _decoder(self, request: Request) -> "Decoder":
+        from harness.providers.calls import Offered  # noqa: PLC0415  while the server thinks
+        from harness.providers.decode import Decoder  # noqa: PLC0415
+        from harness.providers.deltas import Naming  # noqa: PLC0415
 
-    def _offered_in(self, tools: bytes) -> Offered:
-        if self._offered[0] != tools:
-            self._offered = (tools, Offered.decode(tools))
-        return self._offered[1]
+        if self._offered is None or self._offered[0] != request.tools:
+            self._offered = (request.tools, Offered.decode(request.tools))
+        naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids())
+        return Decoder(self._offered[1], naming)
+
+    # The request
 
     def _body(self, request: Request) -> bytes:
         quirks = self._encoder.quirks
-        system = with_tools(request.system, request.tools) if quirks.text_tools else request.system
+        system, tools = request.system, request.tools if request.tools != b"[]" else b""
+        if quirks.text_tools:
+            from harness.providers.textmode import with_tools  # noqa: PLC0415  few servers need it
+
+            system, tools = with_tools(system, tools), b""
+        elif quirks.plain_schemas and tools:
+            from harness.providers.schemas import plain_tools  # noqa: PLC0415  few servers need it
+
+            tools = plain_tools(tools)
         fields = {
             "model": dump(self._model.id),
             "messages": self._encoder.messages(system, request.messages),
-            "tools": b"" if quirks.text_tools or not self._offered_in(request.tools) else request.tools,
+            "tools": tools,
             "stream": b"true",
             "stream_options": b'{"include_usage":true}',
             quirks.output_limit: dump(request.max_output) if request.max_output else b"",
             "reasoning_effort": dump(self._options.effort) if self._options.effort and quirks.effort else b"",
         }
-        if quirks.plain_schemas and fields["tools"]:
-            fields["tools"] = plain_tools(request.tools)
         sent = (dump(k) + b":" + v for k, v in fields.items() if v and k not in quirks.dropped)
         return b"{" + b",".join(sent) + b"}"
 
@@ -148,6 +163,8 @@ class ChatProvider:
 
     def _adapted(self, request: Request, failure: ProviderError) -> tuple[Request, Told | None]:
         """What the refusal teaches; None where it teaches nothing."""
+        from harness.providers.errors import ServerError  # noqa: PLC0415  only when something failed
+
         if not isinstance(failure, ServerError):
             return request, None
         limit, used = failure.limit_tokens, failure.used_tokens
@@ -214,6 +231,3 @@ class ChatProvider:
             f"It has: {', '.join(served[:30])}. Choose with --model NAME or OPENAI_MODEL.",
             status=failure.status,
         )
-
-
-__all__ = ["ChatProvider", "httpx"]

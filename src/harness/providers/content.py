@@ -9,6 +9,7 @@ from harness.providers import dialects
 from harness.providers.calls import Offered
 from harness.providers.dialects.code import CodeState
 from harness.providers.dialects.entry import PrintedCall
+from harness.providers.patterns import Lazy
 
 Kind = Literal["text", "thinking"]
 
@@ -21,7 +22,7 @@ _TAGS = {
     "[THINK]": "[/THINK]",
     "<|START_THINKING|>": "<|END_THINKING|>",
 }
-_LONE = re.compile("|".join(re.escape(closer) for closer in _TAGS.values()))
+_LONE = Lazy("|".join(re.escape(closer) for closer in _TAGS.values()))
 _LONGEST_TAG = max(map(len, _TAGS))
 
 
@@ -64,6 +65,8 @@ class ContentReader:
             if self._closer:
                 return
             text = rest
+        if self._tag and not self._body:
+            text = text.lstrip()  # what separates reasoning from text belongs to neither
         if text:
             self._body.append(text)
             shown = self._hold.feed(text) if self._hold else text
@@ -73,13 +76,15 @@ class ContentReader:
     def _opened(self, text: str) -> bool:
         """Whether the start is long enough to tell; then `_tail` is what follows the tag, if there is one."""
         head = text.lstrip()
-        if len(head) < _LONGEST_TAG and any(tag.startswith(head) for tag in _TAGS):
+        if len(head) < _LONGEST_TAG and any(tag.startswith(head) for tag in (*_TAGS, *_TAGS.values())):
             self._start = text
             return False
         self._start, self._tail = None, text
         for tag, closer in _TAGS.items():
             if head.startswith(tag):
                 self._tag, self._closer, self._tail = tag, closer, head[len(tag) :]
+            elif head.startswith(closer):  # a parser on the server left it over
+                self._tag, self._tail = tag, head[len(closer) :]
         return True
 
     def _reason(self, text: str) -> tuple[str, str]:

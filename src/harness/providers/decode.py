@@ -4,7 +4,7 @@ Wire facts: a turn has ended when a `finish_reason` or `[DONE]` was seen; neithe
 seen means that the connection broke, and nothing of it may be executed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.errors import ProviderError, Retry
@@ -13,7 +13,7 @@ from harness.providers.body import WholeBody, broken_error, read_json, recognise
 from harness.providers.calls import Offered
 from harness.providers.deltas import Deltas, Naming, Received
 from harness.providers.errors import classify_event
-from harness.providers.finish import Finish, read_finish, read_usage
+from harness.providers.finish import USAGE_KEYS, Finish, read_finish, read_usage
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Told
 from harness.providers.sse import Sse, SseReader
 
@@ -130,16 +130,17 @@ class Decoder:
     def _event(self, event: Sse) -> None:
         for payload in self._payloads(event):
             if isinstance(payload, dict):
-                if event.name == "error" and not payload.get("choices"):
+                if event.name == "error" and "choices" not in payload:
                     payload.setdefault("error", dict(payload))
                 self._chunk(payload)
 
-    def _payloads(self, event: Sse) -> Iterator[Any]:
+    def _payloads(self, event: Sse) -> Iterable[Any]:
         text = event.lines[0] if len(event.lines) == 1 else "\n".join(event.lines)
         value = read_json(text)
-        if value is not None:
-            yield value
-            return
+        return (value,) if value is not None else self._odd_payloads(event, text)
+
+    def _odd_payloads(self, event: Sse, text: str) -> Iterator[Any]:
+        """What an event holds that is no JSON."""
         if len(event.lines) > 1 and not event.lines[0].startswith('{"error"'):
             for line in event.lines:  # a server that leaves out the blank lines
                 yield from self._payloads(Sse(event.name, [line]))
@@ -155,21 +156,27 @@ class Decoder:
             self._recognised = True
             self._error = classify_event(chunk["error"])
             return
-        if usage := read_usage(chunk):
-            self._usage = usage
-            self._recognised = True
+        if chunk.keys() & USAGE_KEYS:
+            self._use(chunk)
         choices = chunk.get("choices")
         if not isinstance(choices, list):
             return
         self._recognised = True
         for choice in choices:
-            if isinstance(choice, dict) and choice.get("index") in {0, None}:
+            if isinstance(choice, dict) and not choice.get("index"):
                 self._choice(choice)
+
+    def _use(self, holder: Mapping[str, Any]) -> None:
+        if usage := read_usage(holder):
+            self._usage = usage
+            self._recognised = True
 
     def _choice(self, choice: Mapping[str, Any]) -> None:
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             self._deltas.take(delta)
+        if "usage" in choice:
+            self._use(choice)
         if choice.get("error"):
             self._error = classify_event(choice["error"])
         elif choice.get("finish_reason"):

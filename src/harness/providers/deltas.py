@@ -6,9 +6,10 @@ from typing import Any
 
 from harness.messages import TextDelta, ThinkingDelta, ToolCall, ToolInputDelta
 from harness.providers import dialects
-from harness.providers.calls import Building, CallAssembler, Ids, Offered, described
+from harness.providers.calls import Building, CallAssembler, Offered, described
 from harness.providers.content import Content, ContentReader
 from harness.providers.dialects.entry import PrintedCall, is_certain
+from harness.providers.ids import Ids
 from harness.providers.port import CallReady, ModelEvent
 from harness.providers.repair import mended
 
@@ -57,6 +58,10 @@ class Deltas:
 
     def take(self, delta: Mapping[str, Any]) -> None:
         """Take a `delta`, or a whole `message`, of choice 0."""
+        if len(delta) == 1 and type(text := delta.get("content")) is str:  # nearly all of a long answer
+            if text:
+                self._take_run(self._said, text)
+            return
         for name in _REASONING_FIELDS:
             if isinstance(piece := delta.get(name), str) and self._field in {"", name}:
                 self._field = name

@@ -11,7 +11,7 @@ from operator import is_
 from typing import Any
 
 from harness.messages import Assistant, HistoryMessage, Image, Text, Thinking, ToolCall, ToolResult, User, UserPart
-from harness.providers.calls import nine
+from harness.providers.ids import nine
 from harness.providers.quirks import Quirks
 
 NO_RESULT = "[no result: the call was interrupted]"

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import ProviderError, ProviderErrorKind, Retry
 from harness.providers.overflow import Overflow, read_overflow
+from harness.providers.patterns import Lazy, words
 
 
 class ServerError(ProviderError):
@@ -133,53 +134,49 @@ def _duration(text: str) -> float | None:
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_TRY_AGAIN = re.compile(r"try again (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m|h)?", re.IGNORECASE)
-_NETWORK = re.compile(r"\w*(?:ConnectError|ReadError|ConnectTimeout|ReadTimeout|RemoteProtocolError): ")
+_TRY_AGAIN = words(r"try again (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m|h)?")
+_NETWORK = Lazy(r"\w*(?:ConnectError|ReadError|ConnectTimeout|ReadTimeout|RemoteProtocolError): ")
 
 
-def _words(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
-
-
-_QUOTA = _words(
+_QUOTA = words(
     r"insufficient[_ ](quota|balance|funds)|exceeded_current_quota|exceeded your current quota|in arrears"
     r"|requires more credits|billing details|\b1113\b"
 )
-_FILTER = _words(
+_FILTER = words(
     r"content[_ ]?(policy|filter)|content management policy|safety system|Content Exists Risk"
     r"|sensitive content|was flagged|ResponsibleAI"
 )
-_TOO_LARGE = _words(r"Request too large.*?Limit (\d+), Requested")
-_OVERLOADED = _words(r"engine_overloaded|overloaded_error|Model is overloaded")
-_RATE = _words(r"rate[\s_-]*limit|capacity exceeded|High concurrency")
-_AUTH = _words(r"no_db_connection|invalid_api_key|Authentication Fails|No connected db")
-_MISSING = _words(r"does not exist|Invalid model name|pinned to|model_not_found|model .{1,200} not found")
-_FINAL_500 = _words(
+_TOO_LARGE = words(r"Request too large.*?Limit (\d+), Requested")
+_OVERLOADED = words(r"engine_overloaded|overloaded_error|Model is overloaded")
+_RATE = words(r"rate[\s_-]*limit|capacity exceeded|High concurrency")
+_AUTH = words(r"no_db_connection|invalid_api_key|Authentication Fails|No connected db")
+_MISSING = words(r"does not exist|Invalid model name|pinned to|model_not_found|model .{1,200} not found")
+_FINAL_500 = words(
     r"json\.exception|Failed to parse|not supported|must be |is required|requires more system memory"
     r"|Unable to generate parser"
 )
-_MODEL_WROTE_BADLY = _words(r"could not parse region as JSON|failed to parse tool call|parse tool call arguments")
+_MODEL_WROTE_BADLY = words(r"could not parse region as JSON|failed to parse tool call|parse tool call arguments")
 
 # What a 400 asks for, in the order in which the patterns are tried.
-_FIXES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("resend_with_reasoning", _words(r"reasoning_content.{0,80}(missing|passed back)|Missing .reasoning_content")),
-    ("insert_assistant_bridge", _words(r"Unexpected role '(user|system)' after role 'tool'|expected.*after tool")),
-    ("nine_char_ids", _words(r"length of 9|9 alphanumeric")),
-    ("merge_roles", _words(r"roles must alternate|must alternate between|consecutive .{0,40}(roles|messages)")),
-    ("max_completion_tokens", _words(r"max_tokens.{0,60}not supported.{0,120}max_completion_tokens")),
+_FIXES: tuple[tuple[str, Lazy], ...] = (
+    ("resend_with_reasoning", words(r"reasoning_content.{0,80}(missing|passed back)|Missing .reasoning_content")),
+    ("insert_assistant_bridge", words(r"Unexpected role '(user|system)' after role 'tool'|expected.*after tool")),
+    ("nine_char_ids", words(r"length of 9|9 alphanumeric")),
+    ("merge_roles", words(r"roles must alternate|must alternate between|consecutive .{0,40}(roles|messages)")),
+    ("max_completion_tokens", words(r"max_tokens.{0,60}not supported.{0,120}max_completion_tokens")),
     (
         "text_tools",
-        _words(
+        words(
             r"tool choice requires|does not support tools|tools? (use )?(is|are) not supported"
             r"|does not support (tool|function) (use|call)|support tool use|tool-call-parser"
         ),
     ),
-    ("drop_thinking", _words(r"does not support thinking|(thinking|reasoning_effort|reasoning).{0,40}not support")),
-    ("drop_images", _words(r"image.{0,40}not support|does not support (image|vision)|not a multimodal model|mmproj")),
-    ("content_empty", _words(r"content.{0,60}(None|null|NoneType)|expected.{0,30}string.{0,30}(null|None)")),
-    ("sanitize_schema", _words(r"JSON schema error|unrecognized type|invalid (json )?schema|schema.{0,40}not support")),
+    ("drop_thinking", words(r"does not support thinking|(thinking|reasoning_effort|reasoning).{0,40}not support")),
+    ("drop_images", words(r"image.{0,40}not support|does not support (image|vision)|not a multimodal model|mmproj")),
+    ("content_empty", words(r"content.{0,60}(None|null|NoneType)|expected.{0,30}string.{0,30}(null|None)")),
+    ("sanitize_schema", words(r"JSON schema error|unrecognized type|invalid (json )?schema|schema.{0,40}not support")),
 )
-_DROPPED = _words(
+_DROPPED = words(
     r"(?:Unknown|Unrecognized|Unsupported|Unexpected) (?:request )?(?:parameter|argument|field)s?"
     r"(?: supplied)?:? *['\"`]?(\w+)"
 )
@@ -220,7 +217,7 @@ def _not_found(a: _Answer) -> Reading | None:
     if a.status != 404 and not _MISSING.search(a.text):
         return None
     nothing_there = re.fullmatch(r"(404 )?(file |page )?not found(_error)?( 404)?", a.text.strip(), re.IGNORECASE)
-    wrong_path = a.status == 404 and (nothing_there or not _words("model").search(a.text))
+    wrong_path = a.status == 404 and (nothing_there or not words("model").search(a.text))
     return Reading("not_found", hint="base_url" if wrong_path else "")
 
 

@@ -34,12 +34,13 @@ def read_finish(reason: object) -> Finish:
     return _WORDS.get(str(reason).lower(), "stop")
 
 
-def read_usage(chunk: Mapping[str, Any]) -> Usage | None:
-    """Usage in a chunk: at the top, in a choice (Moonshot), or under `x_groq`. It is cumulative, never summed."""
-    places = [chunk.get("usage")]
-    if isinstance(choices := chunk.get("choices"), list):
-        places += [choice.get("usage") for choice in choices if isinstance(choice, dict)]
-    if isinstance(groq := chunk.get("x_groq"), dict):
+USAGE_KEYS = frozenset({"usage", "x_groq"})
+
+
+def read_usage(holder: Mapping[str, Any]) -> Usage | None:
+    """Usage in a chunk, in a choice (Moonshot), or under `x_groq`. It is cumulative, never summed."""
+    places = [holder.get("usage")]
+    if isinstance(groq := holder.get("x_groq"), dict):
         places.append(groq.get("usage"))
     usage = next((place for place in places if isinstance(place, dict) and place), None)
     if usage is None:

@@ -10,6 +10,8 @@ import math
 import re
 from typing import Any
 
+from harness.providers.patterns import Lazy
+
 _MAX_DEPTH = 100
 
 
@@ -18,9 +20,9 @@ def _refuse(name: str) -> Any:
 
 
 _STRICT = json.JSONDecoder(strict=False, parse_constant=_refuse)
-_SPACE = re.compile(r"\s*")
-_ATOM = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[A-Za-z_]\w*")
-_STRING = {q: re.compile(rf"{q}([^{q}\\]*+(?:\\.[^{q}\\]*+)*+){q}", re.DOTALL) for q in "\"'"}
+_SPACE = Lazy(r"\s*")
+_ATOM = Lazy(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[A-Za-z_]\w*")
+_STRING = {q: Lazy(rf"{q}([^{q}\\]*+(?:\\.[^{q}\\]*+)*+){q}", re.DOTALL) for q in "\"'"}
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
@@ -51,6 +53,15 @@ def read(text: str, start: int = 0, *, spare: int = 0) -> tuple[Any, int]:
     reader = _Reader(text, spare)
     value = reader.value(start, 0)
     return value, reader.position
+
+
+def read_or_text(text: str) -> Any:
+    """The one value that `text` is, else the text itself."""
+    try:
+        value, end = read(text)
+    except Unreadable:
+        return text
+    return text if text[end:].strip() else value
 
 
 def skip(text: str, at: int) -> int:

@@ -1,9 +1,10 @@
 """The many wordings of "context window exceeded", and the numbers in them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from harness.providers.patterns import Lazy, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Overflow:
 # Named groups `limit` and `used`; one line a server's wording (vLLM and OpenAI, SGLang, llama.cpp, LM Studio,
 # TGI, Moonshot, Mistral, Anthropic-compatible, TensorRT-LLM, xAI).
 _WORDINGS = tuple(
-    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    words(pattern)
     for pattern in (
         r"Input length \((?P<used>\d+)\) exceeds model's maximum context length \((?P<limit>\d+)\)",
         r"The input \((?P<used>\d+) tokens\) is longer than the model's context length \((?P<limit>\d+) tokens\)",
@@ -36,22 +37,21 @@ _WORDINGS = tuple(
         r"(?:input token count|token count) \(?(?P<used>\d+)\)? exceeds the maximum.{0,60}?\(?(?P<limit>\d+)\)?",
     )
 )
-_MAXIMUM = re.compile(r"maximum context length (?:is|of) (\d+)", re.IGNORECASE)
+_MAXIMUM = words(r"maximum context length (?:is|of) (\d+)")
 _PROMPT = (
-    re.compile(r"resulted in (\d+)"),
-    re.compile(r"(\d+) (?:tokens )?(?:in the messages|from the input|of text input|in the prompt)"),
-    re.compile(r"your request has (\d+)"),
-    re.compile(r"prompt contains (\d+)"),
-    re.compile(r"you requested (\d+) tokens"),
+    Lazy(r"resulted in (\d+)"),
+    Lazy(r"(\d+) (?:tokens )?(?:in the messages|from the input|of text input|in the prompt)"),
+    Lazy(r"your request has (\d+)"),
+    Lazy(r"prompt contains (\d+)"),
+    Lazy(r"you requested (\d+) tokens"),
 )
-_GENERIC = re.compile(
+_GENERIC = words(
     r"context[_ ]length[_ ]exceeded|exceeds? the (?:model's )?(?:maximum )?context (?:window|length|size)"
     r"|ContextWindowExceeded|model_context_(?:window_)?exceeded|Prompt exceeds max length"
     r"|Context size has been exceeded|longer than the (?:model's )?context length|exceed_context_size_error"
     r"|exceeds the available context size|input is too long for|context window exceeded",
-    re.IGNORECASE,
 )
-_COMPLETION = re.compile(r"completion|max_tokens|max_new_tokens|max_completion_tokens", re.IGNORECASE)
+_COMPLETION = words(r"completion|max_tokens|max_new_tokens|max_completion_tokens")
 
 
 def read_overflow(text: str, error: Mapping[str, Any]) -> Overflow | None:

@@ -4,23 +4,29 @@ A new dialect is an entry in a module here, its name in the table, and its tests
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.providers.calls import Offered
-from harness.providers.dialects import functions, jsons
+from harness.providers.dialects import channels, functions, invoke, jsons, pythonic, sections
 from harness.providers.dialects.code import CodeState
 from harness.providers.dialects.entry import Dialect, Found, PrintedCall, is_certain, settled
 
 # The order is that of trying, where several begin with the same literal.
 TABLE: tuple[Dialect, ...] = (
+    *channels.ENTRIES,
     *functions.ENTRIES,
     *jsons.ENTRIES,
+    *invoke.ENTRIES,
+    *sections.ENTRIES,
+    *pythonic.ENTRIES,
 )
 
 _MARKED = tuple(entry for entry in TABLE if not entry.whole)
 _WHOLE = tuple(entry for entry in TABLE if entry.whole)
 _LITERALS = sorted({opener for entry in _MARKED for opener in entry.openers}, key=len, reverse=True)
 _OPENER = re.compile("|".join(map(re.escape, _LITERALS)))
+_MAY_BEGIN = re.compile(f"[{re.escape(''.join({literal[0] for literal in _LITERALS}))}]")
 _LONGEST = len(_LITERALS[0])
 _WINDOW = 120  # characters within which `begins` decides
 
@@ -86,11 +92,11 @@ def _read(text: str, match: re.Match[str], offered: Offered) -> tuple[Dialect | 
     return None, None
 
 
-def overlap(text: str, literals: tuple[str, ...] | list[str]) -> int:
+def overlap(text: str, literals: Sequence[str]) -> int:
     """How many characters at the end of `text` may be the beginning of one of `literals`."""
+    firsts = {literal[0] for literal in literals}
     for size in range(min(len(text), max(map(len, literals)) - 1), 0, -1):
-        end = text[-size:]
-        if any(literal.startswith(end) for literal in literals):
+        if text[-size] in firsts and any(literal.startswith(text[-size:]) for literal in literals):
             return size
     return 0
 
@@ -121,7 +127,8 @@ class HoldBack:
                 self._held = verdict is True
                 return "".join(shown)
             shown.append(self._let(len(match[0])))
-        shown.append(self._let(len(self._kept) - overlap(self._kept[-_LONGEST:], _LITERALS)))
+        tail = self._kept[-_LONGEST:]
+        shown.append(self._let(len(self._kept) - (overlap(tail, _LITERALS) if _MAY_BEGIN.search(tail) else 0)))
         return "".join(shown)
 
     def _undecided(self) -> bool:

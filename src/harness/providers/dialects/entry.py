@@ -1,12 +1,12 @@
 """What an entry in the table of dialects is, and what reading one gives."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.providers import lenient
 from harness.providers.calls import Offered, clean_name
+from harness.providers.patterns import Lazy
 from harness.providers.repair import canonical, read_arguments
 
 
@@ -31,6 +31,10 @@ class Found:
     thinking: str = ""
 
 
+# DeepSeek's special tokens are written with these, so that no text holds them by chance.
+BAR = "\N{FULLWIDTH VERTICAL LINE}"
+GAP = "\N{LOWER ONE EIGHTH BLOCK}"
+
 Read = Callable[[str, int, Offered], Found | None]
 
 
@@ -46,7 +50,7 @@ class Dialect:
 
     name: str
     openers: tuple[str, ...]
-    begins: re.Pattern[str]
+    begins: Lazy
     read: Read
     whole: bool = False
 
@@ -67,7 +71,7 @@ class JsonCalls:
         return True
 
 
-_NAMED = re.compile(r"""[\[\s]*\{\s*["'](?:name|tool_name)["']\s*:\s*["']([\w.:-]+)["']""")
+_NAMED = Lazy(r"""[\[\s]*\{\s*["'](?:name|tool_name)["']\s*:\s*["']([\w.:-]+)["']""")
 
 
 def _call(item: Any, raw: str) -> PrintedCall | None:
@@ -139,7 +143,7 @@ def after(text: str, at: int, closers: tuple[str, ...]) -> int:
     return next((place + len(closer) for closer in closers if text.startswith(closer, place)), at)
 
 
-_SURPLUS = re.compile(r"[\s}\]]*")
+_SURPLUS = Lazy(r"[\s}\]]*")
 
 
 def typed_call(name: str, values: dict[str, Any], raw: str, given_id: str = "", *, closed: bool = True) -> PrintedCall:

@@ -12,14 +12,15 @@ from harness.providers.dialects.entry import (
     find_closer,
     typed_call,
 )
+from harness.providers.patterns import Lazy
 from harness.providers.repair import canonical
 
-_FUNCTION = re.compile(r"(?:<tool_call>\s*)?<function=\s*\"?([\w.:-]+)\"?\s*>")
-_PARAMETER = re.compile(r"\s*<parameter=\s*\"?([\w.-]+)\"?\s*>")
+_FUNCTION = Lazy(r"(?:<tool_call>\s*)?<function=\s*\"?([\w.:-]+)\"?\s*>")
+_PARAMETER = Lazy(r"\s*<parameter=\s*\"?([\w.-]+)\"?\s*>")
 _END_OF_CALL = r"\s*(?:</tool_call>|<tool_call>|<function=|\Z)"
 # A value ends at a closer with structure behind it: a closer inside a value is text.
-_VALUE_END = re.compile(rf"</parameter>(?=\s*(?:<parameter=|</function>|</tool_call>|{_END_OF_CALL}))")
-_LOST_END = re.compile(rf"\n(?:(?=<parameter=\"?([\w.-]+)\"?\s*>)|(?=</function>{_END_OF_CALL}))")
+_VALUE_END = Lazy(rf"</parameter>(?=\s*(?:<parameter=|</function>|</tool_call>|{_END_OF_CALL}))")
+_LOST_END = Lazy(rf"\n(?:(?=<parameter=\"?([\w.-]+)\"?\s*>)|(?=</function>{_END_OF_CALL}))")
 
 
 def _function(text: str, at: int, offered: Offered) -> Found | None:
@@ -66,9 +67,9 @@ def _json_body(text: str, at: int, name: str) -> Found:
     return Found([call], after(text, closed, ("</tool_call>",)))
 
 
-_GLM = re.compile(r"<tool_call>\s*([\w.:-]+)\s*(?=<arg_key>|</tool_call>)")
-_GLM_KEY = re.compile(r"\s*<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>", re.DOTALL)
-_GLM_END = re.compile(r"</arg_value>(?=\s*(?:<arg_key>|</tool_call>|<tool_call>|\Z))")
+_GLM = Lazy(r"<tool_call>\s*([\w.:-]+)\s*(?=<arg_key>|</tool_call>)")
+_GLM_KEY = Lazy(r"\s*<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>", re.DOTALL)
+_GLM_END = Lazy(r"</arg_value>(?=\s*(?:<arg_key>|</tool_call>|<tool_call>|\Z))")
 
 
 def _glm(text: str, at: int, offered: Offered) -> Found | None:
@@ -93,7 +94,7 @@ ENTRIES = (
     Dialect(
         "qwen3_coder",
         ("<tool_call>", "<function="),
-        re.compile(r"(?:<tool_call>\s*)?<function="),
+        Lazy(r"(?:<tool_call>\s*)?<function="),
         _function,
     ),
     Dialect("glm", ("<tool_call>",), _GLM, _glm),

@@ -4,9 +4,10 @@ import re
 
 from harness.providers.calls import Offered
 from harness.providers.dialects.entry import Dialect, Found, Read, find_closer, read_json_calls
+from harness.providers.patterns import Lazy
 
-_FENCE = re.compile(r"```(?:json|tool_calls?|tool_code|python|xml)?\s*(?=[\[{])")
-_BARE = re.compile(r'[\[\s]*\{\s*"(?:name|type|function|tool|tool_name|parameters|arguments)"\s*:')
+_FENCE = Lazy(r"```(?:json|tool_calls?|tool_code|python|xml)?\s*(?=[\[{])")
+_BARE = Lazy(r'[\[\s]*\{\s*"(?:name|type|function|tool|tool_name|parameters|arguments)"\s*:')
 
 
 def _after_marker(marker: str, closers: tuple[str, ...]) -> Read:
@@ -17,7 +18,7 @@ def _after_marker(marker: str, closers: tuple[str, ...]) -> Read:
 
 
 def _marked(name: str, marker: str, *closers: str) -> Dialect:
-    begins = re.compile(re.escape(marker) + r"\s*[\[{]")
+    begins = Lazy(re.escape(marker) + r"\s*[\[{]")
     return Dialect(name, (marker,), begins, _after_marker(marker, closers))
 
 
@@ -41,7 +42,7 @@ ENTRIES = (
     _marked("granite", "<|tool_call|>", "<|/tool_call|>", "<|tool_call_end|>"),  # Granite 3, Phi-4 mini
     _marked("cohere", "<|START_ACTION|>", "<|END_ACTION|>"),
     _marked("llama3", "<|python_tag|>", "<|eom_id|>", "<|eot_id|>"),
-    Dialect("phi4", ("functools[",), re.compile(r"functools\[\s*\{"), _functools),
+    Dialect("phi4", ("functools[",), Lazy(r"functools\[\s*\{"), _functools),
     Dialect("llama3_json", ("{", "["), _BARE, _bare, whole=True),
-    Dialect("json_fence", ("```",), re.compile(_FENCE.pattern + _BARE.pattern), _fenced, whole=True),
+    Dialect("json_fence", ("```",), Lazy(_FENCE.pattern + _BARE.pattern), _fenced, whole=True),
 )
