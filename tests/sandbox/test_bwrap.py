@@ -1,6 +1,7 @@
 """The argument list and the plan behind it, as pure functions."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,10 @@ def policy(**options):
     return Policy(**{"project": PROJECT, "home": HOME} | options)
 
 
-def disk(**facts):
+def disk(**facts: Any) -> Snapshot:
     facts = {"hidden": (SSH,), "scratch": (Path("/tmp"),), "empty": (Path("/run"),)} | facts
-    return Snapshot(**{"directories": frozenset((SSH, PROJECT / "secret"))} | facts)
+    facts.setdefault("directories", frozenset((SSH, PROJECT / "secret")))
+    return Snapshot(**facts)
 
 
 def words(policy_=None, disk_=None, **options):

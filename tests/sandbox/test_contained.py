@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from tests.sandbox.room import Room
 
 CANARY = "canary-7e41c0"
@@ -125,10 +126,9 @@ async def test_nothing_of_ours_is_open_inside(room: Room):
     assert "memfd" not in done.output
 
 
-async def test_the_interpreter_that_runs_us_cannot_be_changed(room: Room):
-    import sys
-
-    done = await room.run(f"touch {sys.prefix}/harness-test", write=(Path(sys.prefix).parent,))
+async def test_our_own_code_cannot_be_changed_nor_moved_away(room: Room):
+    package = Path(harness.__file__).parent
+    done = await room.run(f"mv {package} {package}2 || touch {package}/harness-test", write=(package.parent,))
     assert done.exit_code == 1
     assert "Read-only" in done.output
 
@@ -146,6 +146,7 @@ async def test_a_command_dies_with_us(room: Room, tmp_path):
     words = [sys.executable, "-c", script, str(room.base), str(room.project), str(room.home)]
     with subprocess.Popen(words, cwd=Path(__file__).parents[2]) as process:
         while not (room.project / "beat").exists():
+            assert process.poll() is None, "it ended before its command began"
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     time.sleep(0.3)

@@ -74,7 +74,7 @@ async def test_a_submodules_configuration_is_protected(room: Room):
     config = room.project / ".git" / "modules" / "deps" / "lib" / "config"
     before = config.read_text()
     await room.run(
-        "echo evil >> .git/modules/deps/lib/config; mv .git/modules/deps .git/modules/d2; echo 'gitdir: x' > deps/lib/.git"
+        "echo evil >> .git/modules/deps/lib/config; mv .git/modules/deps .git/modules/d2; echo x > deps/lib/.git"
     )
     assert config.read_text() == before
     assert "modules/deps/lib" in (room.project / "deps" / "lib" / ".git").read_text()

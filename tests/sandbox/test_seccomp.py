@@ -33,7 +33,7 @@ def interpret(program: bytes, number: int, arguments=(), *, machine="x86_64") ->
                 counter += jump_true if accumulator & operand else jump_false
             case 0x06:
                 answers: dict[int, str | int] = {0x7FFF0000: ALLOW, 0x80000000: KILL}
-                return answers.get(operand, operand & 0xFFFF)
+                return answers.get(int(operand), int(operand) & 0xFFFF)
             case _:
                 raise AssertionError(f"unknown instruction {code:#x}")
 

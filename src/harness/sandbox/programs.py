@@ -4,11 +4,13 @@ An active virtual environment of the project stands first on PATH and may hold w
 """
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import SandboxUnavailable
 from harness.paths import within
+from harness.sandbox.masks import mode
 
 _SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin", "/opt/homebrew/bin")
 
@@ -21,7 +23,7 @@ def find_all(name: str, writable: Iterable[Path]) -> Iterator[Path]:
         if path is None or path in seen or any(within(path, root) for root in roots):
             continue
         seen.add(path)
-        if path.is_file() and os.access(path, os.X_OK):
+        if stat.S_ISREG(mode(path)) and os.access(path, os.X_OK):
             yield path
 
 

@@ -26,9 +26,9 @@ def take(policy: Policy, uid: int) -> Snapshot:
     homes = {policy.home, masks.home_of(uid) or policy.home}
     hidden = [*masks.hidden(homes, root=uid == 0), *_existing((config_home(),))]
     system = (_NIXOS, _RESOLVER) if policy.network == "host" else (_NIXOS,)
-    shown = (*masks.shown(homes), *(path for path in system if path.exists()))
+    shown = (*masks.shown(homes), *(path for path in system if masks.mode(path)))
     return Snapshot(
-        directories=frozenset(path for path in (*hidden, *policy.deny_read) if path.is_dir()),
+        directories=frozenset(path for path in (*hidden, *policy.deny_read) if stat.S_ISDIR(masks.mode(path))),
         scratch=_existing(_SCRATCH),
         empty=_existing(_EMPTY),
         kernel=_existing(_KERNEL),

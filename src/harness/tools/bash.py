@@ -46,12 +46,12 @@ _SIGPIPE = 141  # a part whose reader had enough, as in `yes | head`
 class BashInput(ToolInput):
     command: str = Field(min_length=1, description="The command line")
     timeout: int | None = Field(
-        None, ge=1, description=f"Limit in milliseconds (default {DEFAULT_MS}, at most {MAX_MS})"
+        default=None, ge=1, description=f"Limit in milliseconds (default {DEFAULT_MS}, at most {MAX_MS})"
     )
-    description: str | None = Field(None, description="What it does, in five to ten words")
-    run_in_background: bool = Field(False, description="Not available yet")
+    description: str | None = Field(default=None, description="What it does, in five to ten words")
+    run_in_background: bool = Field(default=False, description="Not available yet")
     dangerouslyDisableSandbox: bool = Field(  # noqa: N815  the customary name
-        False, description="Run outside the sandbox; only when the user asked for it"
+        default=False, description="Run outside the sandbox; only when the user asked for it"
     )
 
     @field_validator("command")
@@ -160,8 +160,10 @@ def _meaning(command: str, done: Finished) -> str | None:
         words = list(lexer)
     except ValueError:
         return None  # an open quote: bash has said so
-    start = max((index + 1 for index, word in enumerate(words) if set(word) <= set(";&|()\n")), default=0)
+    start = max((index + 1 for index, word in enumerate(words) if set(word) <= set(";&|\n")), default=0)
     earlier, last = words[:start], words[start:]
+    while last and last[0] == "(":
+        last = last[1:]
     if not last or (any(word in ("&&", "||") for word in earlier) and earlier[0] != "cd"):
         return None
     return _ANSWERS.get(" ".join(last[:2])) or _ANSWERS.get(last[0])
