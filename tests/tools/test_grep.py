@@ -1,6 +1,8 @@
 import os
+import subprocess
 import sysconfig
 
+import anyio
 import pytest
 
 from harness.errors import ToolError
@@ -136,6 +138,23 @@ async def test_a_search_that_hangs_is_ended(code):
     os.mkfifo(code.root / "pipe")
     found = await ripgrep.run(["x"], code.root / "pipe", code.context, timeout=0.2)
     assert found.timed_out
+
+
+async def test_an_interrupted_search_leaves_no_process(code):
+    os.mkfifo(code.root / "pipe")
+
+    def searching() -> list[str]:
+        lines = subprocess.run(
+            ["ps", "-ewwo", "stat,args"], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        return [line for line in lines if str(code.root / "pipe") in line and line[0] != "Z"]
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ripgrep.run, ["x"], code.root / "pipe", code.context)
+        while not searching():
+            await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+    assert searching() == []
 
 
 async def test_rg_is_not_taken_from_the_project(code, monkeypatch, tmp_path):

@@ -88,8 +88,8 @@ class Files:
         """Where `path` leads now, through all symlinks; its last parts need not exist."""
         try:
             return Path(os.path.realpath(path))
-        except OSError as error:  # a symlink that was gone before it could be read
-            raise _moved(path, path) from error
+        except OSError:  # a symlink that was replaced while it was read; opening tells whether `path` is a real place
+            return path
 
     def open_read(self, path: Path, real: Path | None = None) -> BufferedReader:
         """A reader of a regular file."""
