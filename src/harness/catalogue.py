@@ -1,5 +1,6 @@
 """`harness events`: every event of a session with its fields, read off the types themselves."""
 
+import re
 from dataclasses import fields
 from typing import get_args
 
@@ -17,7 +18,9 @@ def listing() -> str:
 
 
 def _type_name(annotation: object) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(annotation))
 
 
 def print_events() -> None:
