@@ -23,7 +23,8 @@ _RESOLVER = Path("/run/systemd/resolve")
 
 def take(policy: Policy, uid: int) -> Snapshot:
     """The facts for a command that will run as `uid`. Raises SandboxUnavailable (see `protect.survey`)."""
-    homes = {policy.home, masks.home_of(uid) or policy.home}
+    named = Path(os.path.realpath(policy.home))
+    homes = {named, masks.home_of(uid) or named}
     hidden = [*masks.hidden(homes, root=uid == 0), *_existing((config_home(),))]
     system = (_NIXOS, _RESOLVER) if policy.network == "host" else (_NIXOS,)
     shown = (*masks.shown(homes), *(path for path in system if masks.mode(path)))
