@@ -144,7 +144,8 @@ async def test_every_call_is_answered_in_order_and_the_end_is_one(turn):
     scripts, options = TURNS[turn]
     driven = await drive(*scripts, **options)
     asked = [c.id for e in driven.events if isinstance(e, events.AssistantMessage) for c in e.message.calls]
-    answered = [e.message.call_id for e in driven.events if isinstance(getattr(e, "message", None), ToolResult)]
+    said = [e.message for e in driven.events if isinstance(e, events.UserMessage)]
+    answered = [message.call_id for message in said if isinstance(message, ToolResult)]
     assert answered == asked
     assert driven.tags()[-2:] == ["stop", "result"]
     assert driven.tags().count("stop") == driven.tags().count("result") == 1

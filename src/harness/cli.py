@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from harness import PROTOCOL_LEVEL, __version__
-from harness.errors import EXIT_INTERRUPTED, EXIT_OK, HarnessError, UsageError
+from harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, HarnessError, UsageError
 
 
 def _demo(argv: Sequence[str]) -> int:
@@ -48,15 +48,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(words)
+        return _told(words)
     except HarnessError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; there is nobody to tell
+        _drop_stdout()
         return EXIT_OK
+    except Exception as error:  # noqa: BLE001  a bug of ours: told in words, with the traceback kept for a report
+        print(f"Error: harness has a fault: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"Please report it with {_kept_traceback(error)}", file=sys.stderr)  # noqa: T201
+        return EXIT_ERROR
+
+
+def _told(words: list[str]) -> int:
+    """Dispatch, and find out here whether what was printed arrives: the interpreter's last flush is too late."""
+    try:
+        code = _dispatch(words)
+    except SystemExit as ended:  # argparse's --help and --version
+        code = int(ended.code or EXIT_OK)
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_stdout()
+        raise HarnessError(f"Standard output cannot be written: {error.strerror}.", "Write it elsewhere.") from None
+    return code
+
+
+def _drop_stdout() -> None:
+    """The reader has gone: nobody is to be told, not even by the interpreter's own last flush."""
+    import os  # noqa: PLC0415
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _kept_traceback(error: Exception) -> str:
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile("w", prefix="harness-fault-", suffix=".txt", delete=False) as file:
+        file.writelines(traceback.format_exception(error))
+    return file.name
 
 
 def _dispatch(words: list[str]) -> int:
@@ -67,7 +104,8 @@ def _dispatch(words: list[str]) -> int:
         return EXIT_OK
     from harness import flags  # noqa: PLC0415  argparse is not needed for the version
 
-    if len(words) == 1 and words[0].isascii() and (near := flags.nearest(words[0], COMMANDS)):
+    alone = len(words) == 1 or not words[1].startswith("-")  # a prompt is one word for the shell
+    if words and alone and words[0].isascii() and (near := flags.nearest(words[0], COMMANDS)):
         raise UsageError(f"harness: there is no command {words[0]!r}.", f"Did you mean: harness {near}")
     given = flags.parse(words)
     for flag in given.vendor:
