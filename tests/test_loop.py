@@ -86,7 +86,12 @@ async def test_interrupt_while_streaming_keeps_what_was_said():
         if isinstance(event, StreamEvent):
             deps.interrupt.request()
 
-    driven = await drive(says("hello"), hook=hook)
+    async def speaks(_request: Request) -> AsyncGenerator[ModelEvent, None]:
+        yield TextDelta("h")
+        await anyio.sleep(60)
+        yield MessageEnd(says("hello"))
+
+    driven = await drive(speaks, hook=hook)
     assert result(driven).terminal_reason == "aborted_streaming"
     assert result(driven).exit_code == 130
     partial = [e for e in driven.events if isinstance(e, AssistantMessage)]

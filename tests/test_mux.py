@@ -124,11 +124,11 @@ async def test_after_an_interrupt_nothing_new_starts():
 
 async def test_cancelling_one_source_leaves_the_others():
     async with anyio.create_task_group() as tasks, Mux[object](tasks) as mux:
-        scope = mux.add(Source(60.0, "never").run())
+        source = mux.add(Source(60.0, "never").run())
         mux.add(Source("a", 0.01, "b").run())
         seen = []
         async for item in mux:
-            scope.cancel()
+            source.drop()
             seen.append(item)
     assert seen == ["a", "b"]
 
@@ -140,16 +140,16 @@ def test_a_cancelled_source_says_nothing_more(turns):
 
     async def late_items():
         async with anyio.create_task_group() as tasks, Mux[object](tasks) as mux:
-            scope = mux.add(Source(*["cancelled"] * 50).run())
+            source = mux.add(Source(*["cancelled"] * 50).run())
             mux.add(Source(*["other"] * 50).run())
             seen = []
             async for item in mux:
-                if scope.cancel_called:
+                if source.dropped:
                     seen.append(item)
                 elif item == "other":
                     for _ in range(turns):
                         await asyncio.sleep(0)
-                    scope.cancel()
+                    source.drop()
             return seen
 
     assert set(anyio.run(late_items)) == {"other"}

@@ -31,7 +31,7 @@ class Confinement:
             project=self._cwd,
             home=self.home,
             write=self._write,
-            read=(self._results,),
+            read=_existing((str(self._results),)),  # made by the first result that is too long
             deny_read=self._deny_read,
             network=self._network,
             project_readonly=mode == "plan",

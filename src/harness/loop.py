@@ -38,7 +38,7 @@ from harness.messages import (
     ToolResult,
     User,
 )
-from harness.mux import Mux
+from harness.mux import Mux, Source
 from harness.permissions.decision import Allow
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Provider, Request, Retrying, Told
 from harness.schedule import Schedule
@@ -93,7 +93,7 @@ class _Step:
 
     schedule: Schedule = field(default_factory=Schedule)
     prepared: dict[str, Prepared] = field(default_factory=dict)
-    running: dict[str, anyio.CancelScope] = field(default_factory=dict)
+    running: dict[str, Source] = field(default_factory=dict)
     ends: dict[str, ToolEnd] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     reply: Assistant | None = None
@@ -106,8 +106,8 @@ class _Step:
 
     def forget(self) -> None:
         """The stream is asked for again: nothing of it counts, and reads that ran ahead are dropped."""
-        for scope in self.running.values():
-            scope.cancel()
+        for source in self.running.values():
+            source.drop()
         self.schedule.clear()
         self.prepared.clear()
         self.running.clear()
@@ -170,7 +170,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
             beat = mux.add(_heartbeat("request", asked, deps.heartbeat))
             async for item in mux:
                 if isinstance(item, MessageEnd):
-                    beat.cancel()
+                    beat.drop()
                     turn.api_seconds += time.monotonic() - asked
                 for event in _take(item, step, turn, state, deps.calls):
                     yield event
@@ -248,7 +248,9 @@ def _settle(step: _Step, turn: Turn, state: State, deps: Deps) -> Iterator[Event
         turn.end("aborted_tools", "A call was refused.")
         yield PreventContinuation(cause="permission", reason="The person refused a call and ended the turn.")
     elif deps.interrupt.requested:
-        turn.end("aborted_tools" if step.reply else "aborted_streaming", "Interrupted by the user.")
+        turn.end(
+            "aborted_tools" if step.reply and step.reply.calls else "aborted_streaming", "Interrupted by the user."
+        )
     elif not (step.reply and step.reply.calls):
         if not state.inbox:
             turn.end("completed")

@@ -17,9 +17,27 @@ from anyio.abc import TaskGroup
 T = TypeVar("T")
 
 
+# How many items may wait for the consumer. A fast stream is then taken in batches: handing over each delta of it
+# by itself would cost two turns of the event loop a piece.
+BUFFER = 256
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     error: Exception | None = None
+
+
+class Source:
+    """One generator being pumped."""
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.dropped = False
+
+    def drop(self) -> None:
+        """End it alone; nothing of it arrives any more, not even what had been yielded and not yet taken."""
+        self.dropped = True
+        self.scope.cancel()
 
 
 class Mux(Generic[T]):
@@ -31,20 +49,20 @@ class Mux(Generic[T]):
 
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
-        self._send, self._receive = anyio.create_memory_object_stream[T | _Ended](0)
-        self._scopes: list[anyio.CancelScope] = []
+        self._send, self._receive = anyio.create_memory_object_stream[tuple[Source, T | _Ended]](BUFFER)
+        self._sources: list[Source] = []
         self._live = 0
         self.interrupted = False
 
-    def add(self, source: AsyncGenerator[T, None]) -> anyio.CancelScope:
-        """Pump `source`; cancelling the scope returned ends it alone. After `interrupt` it is closed unstarted."""
-        scope = anyio.CancelScope()
+    def add(self, generator: AsyncGenerator[T, None]) -> Source:
+        """Pump `generator`. After `interrupt` it is closed unstarted."""
+        source = Source()
         if self.interrupted:
-            scope.cancel()
-        self._scopes.append(scope)
+            source.scope.cancel()
+        self._sources.append(source)
         self._live += 1
-        self._tasks.start_soon(self._pump, source, scope)
-        return scope
+        self._tasks.start_soon(self._pump, generator, source)
+        return source
 
     def interrupt(self) -> None:
         """End every source at its next await; iteration then ends as if they had finished."""
@@ -77,24 +95,37 @@ class Mux(Generic[T]):
         raise StopAsyncIteration
 
     async def _next(self) -> T | _Ended:
-        item = await self._receive.receive()
-        self._live -= isinstance(item, _Ended)
-        return item
+        while True:
+            try:
+                source, item = self._receive.receive_nowait()
+            except anyio.WouldBlock:
+                source, item = await self._receive.receive()
+            if isinstance(item, _Ended):
+                self._live -= 1
+                return item
+            if not source.dropped:
+                return item
 
     def _cancel(self) -> None:
-        for scope in self._scopes:
-            scope.cancel()
+        for source in self._sources:
+            source.scope.cancel()
 
-    async def _pump(self, source: AsyncGenerator[T, None], scope: anyio.CancelScope) -> None:
+    async def _pump(self, generator: AsyncGenerator[T, None], source: Source) -> None:
         ended = _Ended()
         try:
-            with scope:
-                async with aclosing(source):
+            with source.scope:
+                async with aclosing(generator):
                     await anyio.lowlevel.checkpoint_if_cancelled()
-                    async for item in source:
-                        await self._send.send(item)
+                    async for item in generator:
+                        await self._put(source, item)
         except Exception as error:  # noqa: BLE001  the consumer raises it, in its own task
             ended = _Ended(error)
         finally:
             with anyio.CancelScope(shield=True):
-                await self._send.send(ended)
+                await self._put(source, ended)
+
+    async def _put(self, source: Source, item: T | _Ended) -> None:
+        try:
+            self._send.send_nowait((source, item))
+        except anyio.WouldBlock:
+            await self._send.send((source, item))

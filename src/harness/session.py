@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 from harness import PROTOCOL_LEVEL, __version__, paths, prompt, settings
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
+from harness.errors import HarnessError
 from harness.events import Event, Notice, System
 from harness.execute import Calls
 from harness.files import Files
@@ -125,8 +126,14 @@ class Session:
         return User((Text(text), Text("\n\n" + prompt.environment(facts))))
 
     def _kept(self, event: Event) -> Event:
-        if self._journal:
-            self._journal.write(event)
+        try:
+            if self._journal:
+                self._journal.write(event)
+        except OSError as error:
+            raise HarnessError(
+                f"The session file {self._journal and self._journal.path} cannot be written: {error.strerror}.",
+                "Free some space or mend its permissions; with -p, --no-session-persistence runs without it.",
+            ) from error
         return event
 
     def _init(self) -> dict[str, Any]:
@@ -170,6 +177,11 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
             finally:
                 session.close()
                 tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # What the surface itself raised comes out wrapped by the task group; the pumps' own errors never do.
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None
     finally:
         with anyio.CancelScope(shield=True):
             await provider.aclose()
