@@ -1,0 +1,20 @@
+"""Permissions: rules, modes, and the one function that decides."""
+
+from harness.permissions.decide import decide
+from harness.permissions.decision import Allow, Ask, Decision, Deny
+from harness.permissions.paths import Roots
+from harness.permissions.rules import Rule, Rules, RuleWarning, removed_tools, split_rules
+
+__all__ = [
+    "Allow",
+    "Ask",
+    "Decision",
+    "Deny",
+    "Roots",
+    "Rule",
+    "RuleWarning",
+    "Rules",
+    "decide",
+    "removed_tools",
+    "split_rules",
+]

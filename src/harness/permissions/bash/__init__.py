@@ -1,0 +1,1 @@
+"""Reading bash command lines. Importing this loads nothing heavy; `parse` does."""

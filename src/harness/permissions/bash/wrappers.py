@@ -1,0 +1,144 @@
+"""Programs that run other programs: what is run behind them.
+
+Two readings. For allowing, only the wrappers of `STRIPPED` with options we know are looked through. For denying,
+every place where a wrapped program could begin counts.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.permissions.bash.words import Word
+
+# Looked through by allow rules (`conventions.md` 3.2), with their options: (without value, with value, operands).
+STRIPPED: dict[str, tuple[str, str, int]] = {
+    "timeout": (r"--foreground|--preserve-status|--verbose|-v|-k\d\w*|-s\w+|--kill-after=\w+|--signal=\w+", "-k|-s|--kill-after|--signal", 1),
+    "time": (r"-p", "", 0),
+    "nice": (r"-n-?\d+|-\d+|--adjustment=-?\d+", "-n|--adjustment", 0),
+    "nohup": ("", "", 0),
+    "stdbuf": (r"-[ioe](L|\d+\w?)|--(input|output|error)=\w+", "-i|-o|-e", 0),
+    "command": ("", "", 0),
+    "builtin": ("", "", 0),
+    "noglob": ("", "", 0),
+    "xargs": ("", "", 0),
+}  # fmt: skip
+_DURATION = re.compile(r"\d+(\.\d+)?[smhd]?\Z")
+
+# Whose prefix rules approve nothing: only an exact rule does.
+EXACT_ONLY = frozenset({"watch", "setsid", "ionice", "flock"})
+FIND_ACTIONS = frozenset("-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls".split())
+_FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
+
+# Programs that run their arguments, and how many operands may stand before those (`_ANY`: any number).
+_ANY = 1_000
+_MOST = 100  # argument lists behind one command; more are not searched, and ask
+EXEC_WRAPPERS: dict[str, int] = (
+    dict.fromkeys(
+        "time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
+        "nsenter strace ltrace exec coproc caffeinate systemd-run runuser setpriv firejail proxychains proxychains4 "
+        "rlwrap unbuffer numactl gdb valgrind perf dbus-run-session xvfb-run fakeroot catchsegv pkexec sg gosu "
+        "su-exec tini dumb-init ts torify torsocks eatmydata cpulimit prlimit choom nocorrect nq tsp".split(), 0
+    )
+    | dict.fromkeys("timeout flock taskset chroot chrt ssh faketime su script gosu su-exec sg entr arch".split(), 1)
+    | dict.fromkeys(
+        "npx pnpx bunx npm pnpm yarn bun docker podman nerdctl kubectl mise direnv devbox uv uvx poetry pipenv pdm "
+        "hatch conda mamba nix nix-shell pixi rye asdf dotenv bwrap lxc-attach systemd-nspawn machinectl toolbox "
+        "distrobox flatpak snap heroku vagrant rush fd fdfind".split(), _ANY
+    )
+)  # fmt: skip
+SHELLS = frozenset("sh bash dash ash zsh ksh mksh fish rbash".split())
+_TAKE_ASSIGNMENTS = frozenset({"env", "sudo", "doas"})
+# Their operands are read as shell text, in ways that we do not follow.
+REPARSERS = frozenset({"eval", "source", "."})
+
+
+def base(word: Word) -> str:
+    return word.text.rsplit("/", 1)[-1]
+
+
+def strip(words: Sequence[Word]) -> Sequence[Word]:
+    """What an allow rule looks at: stripped wrappers removed while every option of theirs is known."""
+    while words and words[0].literal and words[0].text in STRIPPED:
+        rest = _after(words)
+        if rest is None:
+            return words
+        words = rest
+    return words
+
+
+def _after(words: Sequence[Word]) -> Sequence[Word] | None:
+    plain, valued, operands = STRIPPED[words[0].text]
+    index = 1
+    while index < len(words) and words[index].literal and words[index].text.startswith("-"):
+        option = words[index].text
+        index += 1
+        if option == "--":
+            break
+        if valued and re.fullmatch(valued, option):
+            index += 1
+        elif not (plain and re.fullmatch(plain, option)):
+            return None
+    for _ in range(operands):
+        if index >= len(words) or not (words[index].literal and _DURATION.match(words[index].text)):
+            return None
+        index += 1
+    return words[index:] if index < len(words) else None
+
+
+def wrapped(words: Sequence[Word]) -> tuple[list[Sequence[Word]], bool]:
+    """Every argument list that may be run behind wrappers, and whether there were too many to list.
+
+    The command itself is the first. An unknown option may take a value or not, so the words after it count
+    both as value and as program.
+    """
+    if not words:
+        return [], False
+    found = [0]
+    for head in found:  # grows as wrappers are found behind wrappers
+        for start in _starts(words, head):
+            if start not in found:
+                found.append(start)
+            if len(found) > _MOST:
+                return [words[start:] for start in found], True
+    return [words[start:] for start in found], False
+
+
+def _starts(words: Sequence[Word], head: int) -> Iterator[int]:
+    program = base(words[head])
+    if program == "find":
+        yield from (i + 1 for i in range(head, len(words) - 1) if words[i].text in _FIND_RUNS)
+        return
+    if program not in EXEC_WRAPPERS:
+        return
+    operands, after_option = EXEC_WRAPPERS[program], False
+    for index in range(head + 1, len(words)):
+        text = words[index].text
+        if text.startswith("-") or text == ":::":
+            after_option = text != "--"
+            continue
+        if program in _TAKE_ASSIGNMENTS and re.match(r"\w+=", text):
+            continue
+        yield index
+        if not after_option:
+            operands -= 1
+        if operands < 0:
+            return
+        after_option = False
+
+
+def shell_texts(words: Sequence[Word]) -> Iterator[str]:
+    """Strings among the arguments that some program will run as shell text: `sh -c`, `watch 'x'`, `env -S`."""
+    program = base(words[0]) if words else ""
+    if program == "find":
+        return
+    if program in SHELLS:
+        yield from (
+            words[i + 1].text
+            for i in range(1, len(words) - 1)
+            if words[i].text.startswith("-") and not words[i].text.startswith("--") and "c" in words[i].text
+        )
+    elif program in EXEC_WRAPPERS or program == "trap":
+        yield from (
+            word.text.partition("=")[2] if word.text.startswith("--") else word.text
+            for word in words[1:]
+            if " " in word.text
+        )

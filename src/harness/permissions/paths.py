@@ -1,0 +1,284 @@
+"""Paths under rules: where they are, which patterns cover them, and which nobody's rule may hand over.
+
+Nothing here reads the disk. What a path really is, links followed, comes from `Roots.real`, which the caller
+gives (`os.path.realpath` in a session, a table in tests): a decision is a pure function of it.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.paths import within
+from harness.permissions.rules import Rule
+
+if TYPE_CHECKING:  # loaded with the first path rule
+    from pathspec import GitIgnoreSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roots:
+    """The places that path decisions depend on. All absolute.
+
+    `cwd` is the directory the session started in, never the one a later `cd` led to: relative rules are
+    anchored there, and a model must not move them. `real` follows links (`os.path.realpath`): it takes a path
+    whose `..` are not folded, never raises, and gives the place a kernel would reach.
+    """
+
+    project: Path
+    cwd: Path
+    home: Path
+    real: Callable[[Path], Path]
+    extra: tuple[Path, ...] = ()  # additional working directories
+    readable: tuple[Path, ...] = ()  # free to read in every mode: trusted skills, this session's saved results
+    plan_file: Path | None = None  # the one file that plan mode may write
+
+    def with_real(self, known: Mapping[Path, Path]) -> "Roots":
+        """The same, with the real places of some paths taken from `known`: those that will be opened."""
+        return replace(self, real=lambda path: known.get(path) or self.real(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path as named, `..` folded, and the place that is really reached."""
+
+    named: Path
+    real: Path
+
+    @property
+    def both(self) -> tuple[Path, ...]:
+        return (self.named,) if self.named == self.real else (self.named, self.real)
+
+
+def place(path: Path, roots: Roots) -> Place:
+    return Place(normal(path), normal(roots.real(path)))
+
+
+def normal(path: Path) -> Path:
+    """`..` folded; POSIX' two leading slashes are one."""
+    return Path("/" + os.path.normpath(path).lstrip("/"))
+
+
+def folded(text: str) -> str:
+    """For comparing names as the most forgiving file systems do: case and Unicode form do not count."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+# ---- gitignore patterns -------------------------------------------------------------------------------------
+
+
+def _anchor(rule: Rule, roots: Roots) -> tuple[Path, str]:
+    """The directory a path rule starts from, and the pattern below it."""
+    text = rule.specifier
+    if text.startswith("//"):
+        return Path("/"), text[1:]
+    if text == "~" or text.startswith("~/"):
+        return roots.home, text[1:] or "/**"
+    if text.startswith("/"):
+        return rule.anchor, text
+    return roots.cwd, re.sub(r"\A(\./)+", "", text)
+
+
+@lru_cache(maxsize=2048)
+def _spec(pattern: str, forbids: bool) -> "GitIgnoreSpec":
+    """`forbids`: deny and ask reach further than allow: any depth, the directory itself, any case."""
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  not needed at start-up
+
+    if pattern.startswith("#"):
+        pattern = "\\" + pattern
+    if not forbids:
+        return GitIgnoreSpec.from_lines([pattern])
+    pattern = folded(pattern)
+    if re.fullmatch(r"[^/]+/\*\*", pattern):  # one segment: a directory of that name wherever it is
+        pattern = "**/" + pattern
+    lines = [pattern]
+    if pattern.endswith("/**") and pattern != "/**":
+        lines.append(pattern.removesuffix("/**"))
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _covers(rule: Rule, path: Path, roots: Roots) -> bool:
+    anchor, pattern = _anchor(rule, roots)
+    forbids = rule.behavior != "allow"
+    spec = _spec(pattern, forbids)
+    for base in {anchor, normal(roots.real(anchor))}:
+        child, parent = (Path(folded(str(path))), Path(folded(str(base)))) if forbids else (path, base)
+        if within(child, parent):
+            below = str(child.relative_to(parent))
+            if below == ".":
+                return forbids and pattern in {"/**", "**"}
+            if spec.match_file(below):
+                return True
+    return False
+
+
+def path_rule(rules: Iterable[Rule], tool: str, where: Place, roots: Roots) -> Rule | None:
+    """The first path rule of family `tool` (Read or Edit) that covers a place.
+
+    An allow rule must cover the name and what it leads to, a deny or ask rule either.
+    """
+    for rule in rules:
+        if rule.kind != "path" or rule.tool != tool:
+            continue
+        hits = (_covers(rule, path, roots) for path in where.both)
+        if all(hits) if rule.behavior == "allow" else any(hits):
+            return rule
+    return None
+
+
+def may_cover(rules: Iterable[Rule], tool: str, pattern: str, below: bool, roots: Roots) -> Rule | None:
+    """The first rule that could cover something a shell glob expands to, or (`below`) something beneath that.
+
+    `pattern` is absolute, links not followed. Too wide rather than too narrow: it is asked for deny rules.
+    """
+    parts = folded(pattern).strip("/").split("/") if pattern.strip("/") else []
+    for rule in rules:
+        if rule.kind != "path" or rule.tool != tool:
+            continue
+        anchor, text = _anchor(rule, roots)
+        body = folded(text).rstrip("/")
+        floating = "/" not in body or bool(re.fullmatch(r"[^/]+/\*\*", body))
+        wanted = [
+            *folded(str(anchor)).strip("/").split("/"),
+            *(["**"] if floating else []),
+            *body.strip("/").split("/"),
+        ]
+        if _overlap(tuple(part for part in wanted if part), tuple(parts), below):
+            return rule
+    return None
+
+
+def _overlap(rule: tuple[str, ...], glob: tuple[str, ...], below: bool) -> bool:
+    """Whether some path fits both a rule's segments and a glob's; either may end above the other's end.
+
+    A rule that ends first covers everything below; a glob that ends first reaches it only if `below`.
+    """
+    reached = {0}
+    for part in glob:
+        reached = _closure(rule, reached)
+        if len(rule) in reached:
+            return True
+        reached = {
+            after
+            for state in reached
+            for after in ([state] if rule[state] == "**" else [state + 1] if _may_equal(rule[state], part) else [])
+        }
+    reached = _closure(rule, reached)
+    return len(rule) in reached or (below and bool(reached))
+
+
+def _closure(rule: tuple[str, ...], states: set[int]) -> set[int]:
+    grown = set(states)
+    for state in sorted(states):
+        while state < len(rule) and rule[state] == "**":
+            state += 1  # noqa: PLW2901  `**` may stand for nothing
+            grown.add(state)
+    return grown
+
+
+def _may_equal(one: str, other: str) -> bool:
+    """Whether two segments with wildcards might be the same name; unsure counts as yes."""
+    wild = re.compile(r"[*?\[\\{]")
+    if not wild.search(one):
+        return fnmatchcase(one, other) or one == other or "{" in other
+    if not wild.search(other):
+        return fnmatchcase(other, one.replace("\\", "")) or "\\" in one
+    first, second = wild.split(one)[0], wild.split(other)[0]
+    return first.startswith(second) or second.startswith(first)
+
+
+# ---- working directories, protected and sensitive places ------------------------------------------------------
+
+
+def inside(where: Place, roots: Roots) -> bool:
+    """Whether both the name and the real place are in a working directory."""
+    bases = (roots.cwd, *roots.extra)
+    real = tuple(normal(roots.real(base)) for base in bases)
+    return any(within(where.named, base) for base in {*bases, *real}) and any(within(where.real, base) for base in real)
+
+
+def readable(where: Place, roots: Roots) -> bool:
+    bases = (*roots.readable, *([roots.plan_file] if roots.plan_file else []))
+    return any(within(where.named, base) and within(where.real, normal(roots.real(base))) for base in bases)
+
+
+def is_plan_file(where: Place, roots: Roots) -> bool:
+    return roots.plan_file is not None and where.named == roots.plan_file == where.real
+
+
+# Directories and files that later start programs or change rights (`conventions.md` 2.3, and our own).
+PROTECTED_DIRS = frozenset(
+    ".git .vscode .idea .husky .cargo .devcontainer .yarn .mvn .claude .harness".split()
+)  # fmt: skip
+PROTECTED_FILES = frozenset(
+    ".gitconfig .gitmodules .bashrc .bash_profile .bash_login .bash_aliases .bash_logout .zshrc .zprofile .zshenv "
+    ".zlogin .zlogout .profile .envrc .npmrc .yarnrc .yarnrc.yml .pnp.cjs .pnp.loader.mjs .pnpmfile.cjs bunfig.toml "
+    ".bunfig.toml .bazelrc .bazelversion .bazeliskrc .pre-commit-config.yaml lefthook.yml lefthook.yaml "
+    ".lefthook.yml .lefthook.yaml gradle-wrapper.properties maven-wrapper.properties .devcontainer.json .ripgreprc "
+    "pyrightconfig.json .mcp.json .claude.json".split()
+)
+
+
+def protected(where: Place) -> bool:
+    """Whether writing here is never approved by a rule. Names count by component, in any case, missing or not."""
+    return any(_protected(path) for path in where.both)
+
+
+def _protected(path: Path) -> bool:
+    # Windows and WSL drop trailing dots and blanks, so `.git.` is `.git` there.
+    parts = [folded(part).rstrip(". ") for part in path.parts]
+    for index, part in enumerate(parts):
+        following = parts[index + 1] if index + 1 < len(parts) else ""
+        if part in {".claude", ".harness"} and following == "worktrees":
+            continue
+        if part in PROTECTED_DIRS or (part == ".config" and following == "git"):
+            return True
+    return parts[-1] in PROTECTED_FILES
+
+
+# Where people keep secrets, below any home (`security.md` 3.1, step 5).
+_SENSITIVE_HOME = tuple(
+    tuple(name.split("/"))
+    for name in (
+        ".ssh .aws .gnupg .azure .config/gcloud .config/gh .config/harness .kube .docker .password-store .mozilla "
+        ".config/google-chrome .config/chromium .local/share/keyrings .config/op .terraform.d .oci .claude .codex "
+        ".gemini .netrc .git-credentials .npmrc .pypirc .pgpass .my.cnf .vault-token .bash_history .zsh_history "
+        ".python_history .psql_history .cargo/credentials.toml .config/pip/pip.conf .gem/credentials "
+        ".m2/settings.xml .harness/settings.json"
+    ).split()
+)
+_SENSITIVE = re.compile(
+    r"/etc/(g?shadow-?|sudoers(\.d)?|ssl/private|ssh/ssh_host\w*_key)(/|\Z)|/proc/[^/]+/(environ|mem|cmdline)\Z|/root(/|\Z)"
+)
+
+
+def sensitive(where: Place, roots: Roots) -> bool:
+    """Whether reading here asks even where reads are free: keys, tokens, histories, other processes."""
+    return any(_sensitive(path, roots.home) for path in where.both)
+
+
+def _sensitive(path: Path, home: Path) -> bool:
+    text = folded(str(path))
+    if _SENSITIVE.match(text) and not within(path, home):
+        return True
+    parts = folded(str(path.relative_to(home))).split("/") if within(path, home) else text.strip("/").split("/")[2:]
+    return any(tuple(parts[: len(secret)]) == secret for secret in _SENSITIVE_HOME)
+
+
+def device(path: Path) -> bool:
+    """Devices other than the harmless ones: reading `/dev/zero` never ends."""
+    return (
+        within(path, Path("/dev"))
+        and path not in {Path("/dev"), Path("/dev/null")}
+        and not within(path, Path("/dev/shm"))
+    )  # noqa: S108  a name to compare, nothing is opened
+
+
+def gitignore_escape(path: str) -> str:
+    """A path as a gitignore pattern that matches only itself."""
+    return re.sub(r"([\\*?\[\]!#]| \Z)", r"\\\1", path)

@@ -1,0 +1,69 @@
+"""What the two runners of permission cases share: the fixed context, and how a file is run and reported."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.permissions import Allow, Decision, Deny, Roots
+
+HOME, PROJECT = Path("/home/u"), Path("/home/u/proj")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    got: str
+    accepted: set[str]
+    reason: str
+    why: str
+
+    @property
+    def passed(self) -> bool:
+        return self.got in self.accepted
+
+
+def decided(decision: Decision) -> str:
+    if not isinstance(decision, Allow) and decision.source == "error":
+        return "error"  # failing closed is right for people and a failure here
+    return "allow" if isinstance(decision, Allow) else "deny" if isinstance(decision, Deny) else "ask"
+
+
+def linked(links: Mapping[str, str]) -> Callable[[Path], Path]:
+    """`os.path.realpath` over a table of links instead of a disk."""
+
+    def real(path: Path) -> Path:
+        done, rest = "/", [part for part in str(path).split("/") if part not in {"", "."}]
+        for _ in range(1_000):
+            if not rest:
+                break
+            part = rest.pop(0)
+            done = os.path.dirname(done) if part == ".." else os.path.join(done, part)
+            if done in links:
+                rest = [each for each in links[done].split("/") if each] + rest
+                done = "/"
+        return Path(done)
+
+    return real
+
+
+def roots_for(
+    *, project: Path = PROJECT, cwd: Path = PROJECT, home: Path = HOME, extra: tuple[Path, ...] = (),
+    real: Callable[[Path], Path] = linked({}),
+) -> Roots:  # fmt: skip
+    return Roots(project=project, cwd=cwd, home=home, extra=extra, real=real)
+
+
+def run_lines(lines: Iterable[str], check: Callable[[Mapping[str, Any]], list[Case]]) -> list[Case]:
+    return [case for line in lines if line.strip() for case in check(json.loads(line))]
+
+
+def run_file(file: Path, check: Callable[[Mapping[str, Any]], list[Case]]) -> int:
+    cases = run_lines(file.read_text("utf-8").splitlines(), check)
+    failed = [case for case in cases if not case.passed]
+    for case in failed:
+        print(f"{case.name}: {case.got}, not {'/'.join(sorted(case.accepted))} ({case.reason}) | {case.why}")  # noqa: T201
+    print(f"{len(cases) - len(failed)} passed, {len(failed)} failed")  # noqa: T201
+    return 1 if failed else 0
