@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.demo import demo
+from harness.errors import UsageError
 
 FIXED = "interval.start <= merged[-1].end"
 
@@ -31,14 +32,15 @@ def run(place, *flags, start="from harness.cli import main", **env):
 def test_mends_the_repository(tmp_path):
     done = run(tmp_path, "--yes", "--keep", OPENAI_API_KEY="sk-mine", OPENAI_BASE_URL="http://192.0.2.1/v1")
     assert done.returncode == 0, done.stdout + done.stderr
-    kept = Path(re.search(r"Left for you to look at: (.*)", done.stdout)[1])
+    (kept,) = map(Path, re.findall(r"Left for you to look at: (.*)", done.stdout))
     assert FIXED in (kept / "dayplan" / "intervals.py").read_text()
     session, _, now = done.stdout.partition("What is true now")
     assert "2 failed, 25 passed" in session
+    assert "sk-mine" not in done.stdout
     assert f"+        if merged and {FIXED}:" in now
     assert "27 passed" in now
     assert "Sandbox: bubblewrap" in session or sys.platform != "linux"
-    assert not list(tmp_path.glob(".harness"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_fails_where_the_tests_do_not_pass(tmp_path):
@@ -57,7 +59,6 @@ def test_fails_where_the_tests_do_not_pass(tmp_path):
 
 def test_no_is_an_answer(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setenv("PATH", os.environ["PATH"])  # which the demo changes
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda prompt: "n")
@@ -69,5 +70,5 @@ def test_no_is_an_answer(monkeypatch, capsys, tmp_path):
 def test_missing_pytest_is_named(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "pytest")
-    with pytest.raises(demo.UsageError, match="-m pip install pytest"):
+    with pytest.raises(UsageError, match="-m pip install pytest"):
         demo.main(["--yes"])

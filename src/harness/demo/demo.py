@@ -19,6 +19,7 @@ import anyio
 
 from harness.errors import EXIT_ERROR, EXIT_OK, UsageError
 from harness.events import Result
+from harness.options import SessionOptions
 from harness.render import Renderer, safe
 from harness.sandbox import open_shell
 from harness.sandbox.outcome import Finished
@@ -26,11 +27,11 @@ from harness.sandbox.policy import Policy
 from harness.sandbox.shell import SandboxShell
 from harness.scripted.script import load
 from harness.scripted.server import serve
-from harness.session import SessionOptions, open_session
+from harness.session import open_session
 
 HERE = Path(__file__).parent
 # Of the user's environment: no key, no endpoint, no proxy and no settings have a part in the demo.
-ENVIRONMENT = ("PATH", "HOME", "USER", "LANG", "TERM", "TMPDIR")
+ENVIRONMENT = ("HOME", "USER", "LANG", "TERM", "NO_COLOR", "TMPDIR")
 PATIENCE = 120.0  # seconds for a test run that takes one
 
 INTRODUCTION = """\
@@ -52,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
         _say(INTRODUCTION.format(place=place))
         if not options.yes and sys.stdin.isatty() and not _agreed():
             return EXIT_ERROR
-        return anyio.run(_run, place, f"{python} -m pytest -q")
+        _enter(python.parent, place / "state")
+        return anyio.run(_run, place, f"{python.name} -m pytest -q")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,15 +78,22 @@ def _agreed() -> bool:
         return False
 
 
-def _python() -> str:
-    """The name of the Python that Harness runs on, put first on PATH, where the sandbox's commands look too."""
+def _python() -> Path:
+    """The Python that Harness runs on, which must have pytest."""
     if importlib.util.find_spec("pytest") is None:
         raise UsageError(
             "harness demo needs pytest, which is not installed.", f"Run: {sys.executable} -m pip install pytest"
         )
-    directory = Path(sys.executable).parent
-    os.environ["PATH"] = os.pathsep.join([str(directory), os.environ.get("PATH", os.defpath)])
-    return "python" if (directory / "python").exists() else Path(sys.executable).name
+    usual = Path(sys.executable).parent / "python"
+    return usual if usual.exists() else Path(sys.executable)
+
+
+def _enter(programs: Path, state: Path) -> None:
+    """Make this process's environment the demo's own; commands in the sandbox find `programs` first on PATH."""
+    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
+    os.environ.clear()
+    os.environ.update({**kept, "PATH": path, "HARNESS_CONFIG_DIR": str(state)})
 
 
 @contextmanager
@@ -110,7 +119,7 @@ async def _run(place: Path, tests: str) -> int:
     shell = open_shell(lambda: policy, place / "results")
     _say(f"Sandbox: {await anyio.to_thread.run_sync(shell.check)}\n\n")
     async with serve(load(HERE / "script.toml")) as endpoint:
-        await _session(repository, place / "state", endpoint.url, f"The tests fail (run `{tests}`). Fix the cause.")
+        await _session(repository, endpoint.url, f"The tests fail (run `{tests}`). Fix the cause.")
     _say("\nThat was the session. What is true now:\n")
     if git:
         await _shown(shell, "git --no-pager diff", repository)
@@ -119,16 +128,9 @@ async def _run(place: Path, tests: str) -> int:
     return EXIT_OK if green else EXIT_ERROR
 
 
-async def _session(repository: Path, state: Path, url: str, prompt: str) -> None:
+async def _session(repository: Path, url: str, prompt: str) -> None:
     """One turn of a session as a user would see it."""
-    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    options = SessionOptions(
-        cwd=repository,
-        mode="acceptEdits",
-        base_url=url,
-        model="scripted",
-        env={**kept, "HARNESS_CONFIG_DIR": str(state)},
-    )
+    options = SessionOptions(cwd=repository, mode="acceptEdits", base_url=url, model="scripted")
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     screen = Renderer(_say, color=color)
     _say(f"> {prompt}\n\n")
