@@ -44,7 +44,7 @@ async def merged(tasks: TaskGroup, *sources: Source, into: list[object]) -> None
 
 
 @given(st.lists(st.lists(st.integers() | st.floats(0, 0.001), max_size=6), max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30)
 def test_everything_arrives_and_in_the_order_of_its_source(sent):
     async def together():
         async with anyio.create_task_group() as tasks, Mux[object](tasks) as mux:
@@ -134,7 +134,7 @@ async def test_cancelling_one_source_leaves_the_others():
 
 
 @given(st.integers(0, 12))
-@settings(max_examples=13, deadline=None)
+@settings(max_examples=13)
 def test_a_cancelled_source_says_nothing_more(turns):
     """Also where it was already waiting to hand its next item over, at whatever moment."""
 
