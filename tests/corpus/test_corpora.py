@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ProviderError
@@ -74,7 +74,7 @@ def soup() -> st.SearchStrategy[bytes]:
     return st.lists(st.sampled_from(words) | st.binary(max_size=5), max_size=40).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(soup(), st.integers(1, 50))
 def test_any_bytes_end_in_a_message_or_a_typed_error(data: bytes, size: int):
     decoder = Decoder(Offered.decode(json.dumps(wire.TOOLS).encode()), Naming("m", "m"))
@@ -88,7 +88,8 @@ def test_any_bytes_end_in_a_message_or_a_typed_error(data: bytes, size: int):
 
 
 MARKUP = [
-    "<tool_call>", "</tool_call>", "<function=run>", "</function>", "<parameter=cmd>", "</parameter>", "[TOOL_CALLS]", "[ARGS]",
+    "<tool_call>", "</tool_call>", "<function=run>", "</function>", "<parameter=cmd>", "</parameter>", "[TOOL_CALLS]",
+    "[ARGS]",
     "<|channel|>", "analysis", "<|message|>", "<|end|>", "to=functions.run", "<|open|>", "<|sep|>", "tools",
     "</invoke>", "<think>", "</think>", "run", "ls", "```", "`", "{",
     "}", "\"", "[run(cmd='ls')]", "é", "<|tool_call>", "call:run", "<arg_key>", "<|python_tag|>",
@@ -97,7 +98,7 @@ PIECES = [*MARKUP, "\n", " ", '{"name": "run", "arguments": {"cmd": "ls"}}', '<i
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.integers(1, 30))
 def test_any_text_reads_the_same_however_it_is_split(text: str, size: int):
     def stream(pieces: list[str]) -> wire.Case:

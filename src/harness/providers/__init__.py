@@ -3,7 +3,7 @@
 Importing this loads no httpx; connecting does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -61,21 +61,20 @@ async def connect(options: Options, tell: Callable[[Told], None]) -> "ChatProvid
 
 def chosen_model(options: Options, tell: Callable[[Told], None]) -> str | None:
     """The model that options name, aliases resolved; None where they name none."""
-    wanted = options.model or options.default_model
+    wanted = _resolved(options.model or options.default_model, options.aliases)
+    if wanted not in ALIASES:
+        return wanted
+    default = _resolved(options.default_model, options.aliases)
+    default = None if default in ALIASES else default
+    meant = default or "the only model served"
+    tell(Told("alias", f"The model alias {wanted!r} is not mapped; using {meant}.", "Map it in settings."))
+    return default
+
+
+def _resolved(name: str | None, aliases: Mapping[str, str]) -> str | None:
     for _ in range(5):  # an alias may lead to another, but not for ever
-        if not wanted:
-            break
-        mapped = options.aliases.get(wanted)
-        if mapped:
-            wanted = mapped
-        elif wanted in ALIASES:
-            default = options.default_model if options.default_model not in {*ALIASES, wanted} else None
-            meant = default or "the only model served"
-            tell(Told("alias", f"The model alias {wanted!r} is not mapped; using {meant}.", "Map it in settings."))
-            wanted = default
-        else:
-            break
-    return wanted or None
+        name = aliases.get(name or "") or name
+    return name or None
 
 
 def _only_one(served: Sequence[str], endpoint: str) -> str:

@@ -19,7 +19,7 @@ from harness.providers.encode import Encoder, dump
 from harness.providers.http import client
 from harness.providers.options import Options, checked_key, shown_url
 from harness.providers.port import MessageEnd, Model, ModelEvent, Request, Retrying, Told
-from harness.providers.quirks import Quirks, learn
+from harness.providers.quirks import Quirks, learn, wire_effort
 
 if TYPE_CHECKING:
     from harness.providers.calls import Offered
@@ -147,6 +147,7 @@ class ChatProvider:
             from harness.providers.schemas import plain_tools  # noqa: PLC0415  few servers need it
 
             tools = plain_tools(tools)
+        effort = wire_effort(quirks, self._options.effort)
         fields = {
             "model": dump(self._model.id),
             "messages": self._encoder.messages(system, request.messages),
@@ -154,7 +155,7 @@ class ChatProvider:
             "stream": b"true",
             "stream_options": b'{"include_usage":true}',
             quirks.output_limit: dump(request.max_output) if request.max_output else b"",
-            "reasoning_effort": dump(self._options.effort) if self._options.effort and quirks.effort else b"",
+            "reasoning_effort": dump(effort) if effort else b"",
         }
         sent = (dump(k) + b":" + v for k, v in fields.items() if v and k not in quirks.dropped)
         return b"{" + b",".join(sent) + b"}"

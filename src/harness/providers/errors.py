@@ -171,7 +171,7 @@ _FIXES: tuple[tuple[str, Lazy], ...] = (
             r"|does not support (tool|function) (use|call)|support tool use|tool-call-parser"
         ),
     ),
-    ("drop_thinking", words(r"does not support thinking|(thinking|reasoning_effort|reasoning).{0,40}not support")),
+    ("drop_thinking", words(r"does not support thinking|(thinking|reasoning).{0,40}not support|reasoning_effort")),
     ("drop_images", words(r"image.{0,40}not support|does not support (image|vision)|not a multimodal model|mmproj")),
     ("content_empty", words(r"content.{0,60}(None|null|NoneType)|expected.{0,30}string.{0,30}(null|None)")),
     ("sanitize_schema", words(r"JSON schema error|unrecognized type|invalid (json )?schema|schema.{0,40}not support")),
@@ -183,12 +183,12 @@ _DROPPED = words(
 
 
 def _fix(answer: _Answer) -> str:
-    for name, pattern in _FIXES:
-        if pattern.search(answer.text):
-            return name
     detail = re.search(r'"extra_forbidden".*?"loc": *\[([^\]]*)\]', answer.text, re.DOTALL)
     if detail and (names := re.findall(r'"(\w+)"', detail[1])):
         return f"drop_param:{names[-1]}"
+    for name, pattern in _FIXES:
+        if pattern.search(answer.text):
+            return name
     match = _DROPPED.search(answer.text)
     return f"drop_param:{match[1]}" if match else ""
 

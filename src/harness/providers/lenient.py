@@ -8,6 +8,7 @@ never becomes a value, except by `spare`, for a caller who knows that the text i
 import json
 import math
 import re
+import sys
 from typing import Any
 
 from harness.providers.patterns import Lazy
@@ -23,7 +24,7 @@ _STRICT = json.JSONDecoder(strict=False, parse_constant=_refuse)
 _SPACE = Lazy(r"\s*")
 _ATOM = Lazy(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[A-Za-z_]\w*")
 _STRING = {q: Lazy(rf"{q}([^{q}\\]*+(?:\\.[^{q}\\]*+)*+){q}", re.DOTALL) for q in "\"'"}
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U(00[01][0-9a-fA-F]{5})|(.))", re.DOTALL)
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
 _NAMES = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
@@ -79,10 +80,10 @@ def unescape(body: str) -> str:
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    code = match[1] or match[2]
+    code = match[1] or match[2] or match[3]
     if code:
-        return chr(int(code, 16))
-    char = match[3]
+        return chr(min(int(code, 16), sys.maxunicode))
+    char = match[4]
     if char in _ESCAPED:
         return _ESCAPED[char]
     return char if char in "\"'\\/" else "\\" + char

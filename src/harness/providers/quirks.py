@@ -21,7 +21,7 @@ class Quirks:
     plain_schemas: bool = False  # llama.cpp: no type lists, no schemas without a type
     reasoning: str = ""  # the field that assistant messages with calls must have, even if it is empty
     output_limit: str = "max_tokens"
-    effort: bool = True
+    effort: str = "any"  # which values of `reasoning_effort` are taken: any, common (low, medium, high), no
     dropped: tuple[str, ...] = ()  # request parameters that are refused
 
 
@@ -41,7 +41,10 @@ _FIXES: Mapping[str, tuple[Callable[[Quirks], Quirks], str]] = {
         lambda q: replace(q, output_limit="max_completion_tokens"),
         "the output limit is sent as max_completion_tokens",
     ),
-    "drop_thinking": (lambda q: replace(q, effort=False), "no reasoning effort is asked for"),
+    "drop_thinking": (
+        lambda q: replace(q, effort="common" if q.effort == "any" else "no"),
+        "reasoning effort is asked for as low, medium or high, or not at all",
+    ),
 }
 
 
@@ -57,6 +60,16 @@ def learn(quirks: Quirks, fix: str) -> tuple[Quirks, str] | None:
     change, told = _FIXES[fix]
     learnt = change(quirks)
     return (learnt, told) if learnt != quirks else None
+
+
+_COMMON_EFFORTS = {"none": "low", "minimal": "low", "max": "high", "xhigh": "high"}
+
+
+def wire_effort(quirks: Quirks, effort: str | None) -> str | None:
+    """What is sent as `reasoning_effort` for what the user asked; None: nothing."""
+    if effort is None or quirks.effort == "no":
+        return None
+    return effort if quirks.effort == "any" else _COMMON_EFFORTS.get(effort, effort)
 
 
 def load(file: Path, endpoint: str, model: str) -> Quirks:

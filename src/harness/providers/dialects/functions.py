@@ -39,7 +39,11 @@ def _function(text: str, at: int, offered: Offered) -> Found | None:
             return Found([PrintedCall(head[1], None, text[head.end() :].strip())], len(text))
         values[match[1]] = text[match.end() : stop].removeprefix("\n").removesuffix("\n")
     closed = after(text, at, ("</function>", "</tool_call>"))
-    if closed == at and text[at:].strip():
+    if (
+        closed == at
+        and text[at:].strip()
+        and not text.startswith(("<function=", "<tool_call>"), lenient.skip(text, at))
+    ):
         return None  # prose behind an opener: no call
     end = after(text, closed, ("</tool_call>",))
     return Found([typed_call(head[1], values, text[head.end() : at], closed=closed > at)], end)
