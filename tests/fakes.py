@@ -15,7 +15,7 @@ from harness.errors import ProviderError, ToolError
 from harness.events import Event
 from harness.execute import Calls
 from harness.loop import Deps, State, run
-from harness.messages import Assistant, Text, TextDelta, ToolCall, ToolResult, User
+from harness.messages import Assistant, Stop, Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Decision
 from harness.providers.port import CallReady, MessageEnd, Model, ModelEvent, Request
 from harness.tools.input import ToolInput
@@ -29,7 +29,7 @@ def call(call_id: str, tool: str = "read", **given: Any) -> ToolCall:
 
 
 def says(text: str, *calls: ToolCall) -> Assistant:
-    stop = "tool_use" if calls else "end_turn"
+    stop: Stop = "tool_use" if calls else "end_turn"
     return Assistant(f"m-{text}", (*((Text(text),) if text else ()), *calls), stop)
 
 
@@ -77,7 +77,8 @@ class FakeTools:
     names: Sequence[str] = ("read", "write")
 
     def find(self, name: str) -> Tool | None:
-        effect = {"read": Reads, "write": Writes}.get(name)
+        kinds: dict[str, type[Reads | Writes]] = {"read": Reads, "write": Writes}
+        effect = kinds.get(name)
         if effect is None:
             return None
         return Tool(name=name, description="", input=Wait, effects=lambda _a, cwd: [effect(cwd)], call=self._call)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import anyio
 import pytest
 
-from fakes import Driven, call, drive, says
+from tests.fakes import Driven, call, drive, says
 from harness.asks import Answer, Asks
 from harness.errors import ProviderError, Retry
 from harness.events import (

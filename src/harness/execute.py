@@ -19,8 +19,11 @@ from harness.tools.tool import Context, Output, Tool
 class Toolbox(Protocol):
     """The tools on offer. `specs` is their encoded JSON array; `find` loads a tool's module on first use."""
 
-    specs: bytes
-    names: Sequence[str]
+    @property
+    def specs(self) -> bytes: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
 
     def find(self, name: str) -> Tool | None: ...
 

@@ -9,11 +9,12 @@ from typing import NoReturn
 
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
-from harness.messages import MODES
+from harness.messages import MODES, Mode
+from harness.sandbox.policy import Network
 
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
-NETWORKS = ("none", "host")
+NETWORKS: tuple[Network, ...] = ("none", "host")  # `proxy` comes with the domain allow-list
 
 # Flags of other people's scripts that mean a vendor's cloud: accepted, told, without effect here. Some take a value.
 VENDOR_FLAGS = frozenset(
@@ -42,7 +43,7 @@ class Flags:
     headless: bool
     output_format: str
     partial_messages: bool
-    permission_mode: str | None
+    permission_mode: Mode | None
     allowed: tuple[str, ...]
     disallowed: tuple[str, ...]
     max_turns: int | None
@@ -51,7 +52,7 @@ class Flags:
     system_prompt: str | None
     append_system_prompt: str | None
     sandbox: bool
-    network: str
+    network: Network
     persist: bool
     vendor: tuple[str, ...]
 

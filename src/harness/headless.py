@@ -15,7 +15,8 @@ from harness.errors import EXIT_ERROR, EXIT_TERMINATED, UsageError
 from harness.events import Event, Notice, Result
 from harness.flags import Flags
 from harness.lines import StreamLines
-from harness.session import Session, SessionOptions, open_session
+from harness.options import SessionOptions
+from harness.session import Session, open_session
 
 STDIN_LIMIT = 10_000_000  # bytes (`conventions.md` 1.1)
 STDIN_PATIENCE = 3.0  # seconds to wait for the first byte of a pipe that may never be written to

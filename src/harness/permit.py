@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.messages import MODES, Mode, ToolCall
 from harness.options import SessionOptions
 from harness.permissions import Decision, Roots, Rules, decide
+from harness.permissions.rules import Behavior
 from harness.sandbox.policy import Granted
 from harness.settings import Settings
 
@@ -73,7 +74,7 @@ def starting_mode(options: SessionOptions, chosen: Settings, granted: Granted) -
 
 def starting_rules(options: SessionOptions, chosen: Settings, home: Path, cwd: Path) -> Rules:
     """The user's settings and the flags, pooled."""
-    user = {"allow": chosen.allow, "ask": chosen.ask, "deny": chosen.deny}
+    user: dict[Behavior, tuple[str, ...]] = {"allow": chosen.allow, "ask": chosen.ask, "deny": chosen.deny}
     where = str(chosen.source or "")
-    flags = {"allow": options.allow, "deny": options.deny}
+    flags: dict[Behavior, tuple[str, ...]] = {"allow": options.allow, "deny": options.deny}
     return Rules.parse(user, "user", home, where=where) + Rules.parse(flags, "flag", cwd, where="command line")

@@ -15,8 +15,9 @@ from harness.asks import Answer
 from harness.errors import EXIT_OK, HarnessError, UsageError
 from harness.events import PermissionRequest, Result
 from harness.flags import Flags
+from harness.options import SessionOptions
 from harness.render import Renderer, call_title, safe
-from harness.session import Session, SessionOptions, open_session
+from harness.session import Session, open_session
 
 HELP = """\
 Type what you want done; Enter sends it. Ctrl-C interrupts a running turn, or clears the line; Ctrl-D leaves.
