@@ -226,6 +226,15 @@ async def test_a_fallback_model_takes_over():
     assert any(isinstance(event, Told) and event.cause == "fallback" for event in events)
 
 
+async def test_what_was_streamed_before_a_fallback_is_void():
+    broken = stream({"content": "Hal"}, finish="insufficient_system_resource")
+    async with serving(broken, HELLO) as server:
+        events = await ask(provider(server.url, max_retries=0, fallback_models=("n",)))
+    kinds = [type(event) for event in events]
+    assert kinds.index(TextDelta) < kinds.index(Told) < kinds.index(Retrying)
+    assert text_of(events) == "Hello"
+
+
 async def test_an_abandoned_stream_closes_its_connection():
     async with serving(silent(5, STREAM_HEAD + event({"content": "x"}))) as server:
         asked = provider(server.url)

@@ -86,9 +86,11 @@ class ChatProvider:
         """Ask; see `Provider.stream`."""
         tries = 0
         while True:
+            streamed = False
             try:
                 async with aclosing(self._answer(request)) as events:
                     async for event in events:
+                        streamed = True
                         yield event
                 return
             except ProviderError as error:
@@ -101,10 +103,10 @@ class ChatProvider:
                 tries = 0
             if told is not None:
                 yield told
-                continue
-            delay = self._delay(failure, tries)
-            tries += 1
-            yield Retrying(tries, self._options.max_retries, delay, failure.what, failure.kind, failure.status)
+            delay = self._delay(failure, tries) if told is None else 0.0
+            tries += told is None
+            if streamed or told is None:  # what was streamed is void, and only this says so
+                yield Retrying(tries, self._options.max_retries, delay, failure.what, failure.kind, failure.status)
             await self._sleep(delay)
 
     async def _answer(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
@@ -131,7 +133,7 @@ class ChatProvider:
 
         if self._offered is None or self._offered[0] != request.tools:
             self._offered = (request.tools, Offered.decode(request.tools))
-        naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids())
+        naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids)
         return Decoder(self._offered[1], naming)
 
     # The request

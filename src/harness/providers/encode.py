@@ -34,6 +34,7 @@ class Encoder:
 
     quirks: Quirks
     extras: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    call_ids: set[str] = field(default_factory=set)  # of all calls in the history last encoded
     _known: list[HistoryMessage] = field(default_factory=list)
     _runs: list[_Run] = field(default_factory=list)
     _system: str = ""
@@ -50,12 +51,9 @@ class Encoder:
         runs = [run.encoded for run in self._runs if run.encoded]
         return b"[" + b",".join([self._system_bytes, *runs] if system else runs) + b"]"
 
-    def call_ids(self) -> set[str]:
-        """Ids of all calls in the history last encoded."""
-        return {call.id for message in self._known if isinstance(message, Assistant) for call in message.calls}
-
     def _forget(self) -> None:
         self._known.clear()
+        self.call_ids.clear()
         self._runs.clear()
         self._made_for = self.quirks
 
@@ -65,6 +63,8 @@ class Encoder:
         fresh = history[len(self._known) :]
         changed = len(self._runs)
         for message in fresh:
+            if isinstance(message, Assistant):
+                self.call_ids.update(call.id for call in message.calls)
             last = self._runs[-1] if self._runs else None
             if last and isinstance(message, Assistant) == isinstance(last.messages[0], Assistant):
                 last.messages.append(message)
