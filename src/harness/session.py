@@ -45,7 +45,7 @@ class Session:
         self.permit = self._permit(chosen, files, results)
         self._journal = Journal(file, self.id, self._cwd, prompt.git_branch(self._cwd)) if options.persist else None
         self._asks = Asks() if options.interactive else None
-        self._interrupt = Interrupt()
+        self._interrupt, self._running = Interrupt(), False
         self._state = State(_system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, Toolbox().names))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
@@ -79,8 +79,9 @@ class Session:
         self._state.inbox.append(User((Text(text),)))
 
     def interrupt(self) -> None:
-        """End the turn that runs; its result still comes."""
-        self._interrupt.request()
+        """End the turn that runs; its result still comes. Between turns there is nothing to end."""
+        if self._running:
+            self._interrupt.request()
 
     def answer(self, question_id: str, answer: Answer) -> bool:
         """Answer a `permission_request`; False where that question is no longer open."""
@@ -88,13 +89,16 @@ class Session:
 
     async def prompt(self, text: str) -> AsyncGenerator[Event, None]:
         """One turn. Every durable event is in the journal before it is yielded."""
-        yield self._kept(System(subtype="init", data=self._init()))
-        while self._notices:
-            yield self._kept(self._notices.pop(0))
-        async with aclosing(run(self._user(text), self._state, self._deps)) as events:
-            async for event in events:
-                yield self._kept(event)
-        self._interrupt.requested = False
+        self._running = True
+        try:
+            yield self._kept(System(subtype="init", data=self._init()))
+            while self._notices:
+                yield self._kept(self._notices.pop(0))
+            async with aclosing(run(self._user(text), self._state, self._deps)) as events:
+                async for event in events:
+                    yield self._kept(event)
+        finally:
+            self._running = self._interrupt.requested = False
 
     def close(self) -> None:
         if self._journal:
@@ -123,7 +127,7 @@ class Session:
         if self._state.messages:
             return User((Text(text),))
         facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive)
-        return User((Text(text), Text("\n\n" + prompt.environment(facts))))
+        return User((Text(text), Text(prompt.environment(facts))))
 
     def _kept(self, event: Event) -> Event:
         try:

@@ -75,7 +75,7 @@ class Attempt:
         except TimeoutError as error:
             raise self._silent(self._options.first_byte_timeout) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._no_answer(error) from error
+            raise no_answer(error, self._shown, self._options.connect_timeout) from error
 
     async def _read(self, chunks: AsyncIterator[bytes], decoder: "Decoder", limit: float) -> bytes | None:
         """The next bytes, None at the end. An answer that is whole is not spoilt by what breaks after it."""
@@ -126,32 +126,30 @@ class Attempt:
             tries=2,
         )
 
-    def _no_answer(self, error: Exception) -> NoAnswer:
-        chain = list(_causes(error))
-        words = str(error) or type(error).__name__
-        if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
-            return NoAnswer(f"Nothing listens at {self._shown}.", how_to_start(self._shown), tries=4)
-        if any(isinstance(cause, socket.gaierror) for cause in chain):
-            return NoAnswer(
-                f"The name in {self._shown} is not known: {words}", "Check OPENAI_BASE_URL and the network.", tries=2
-            )
-        if "CERTIFICATE" in words.upper() or "SSL" in words.upper():
-            return NoAnswer(
-                f"The TLS connection to {self._shown} failed: {words}",
-                "For a private certificate authority set SSL_CERT_FILE or HARNESS_CA_FILE to its PEM file.",
-                tries=1,
-            )
-        if isinstance(error, httpx.ConnectTimeout):
-            return NoAnswer(
-                f"No connection to {self._shown} within {self._options.connect_timeout:g} s.",
-                "Check the address, the network, and proxy variables.",
-                tries=3,
-            )
-        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-            return NoAnswer(f"{self._shown} cannot be asked: {words}", "Check OPENAI_BASE_URL.", tries=1)
+
+def no_answer(error: Exception, shown: str, connect_timeout: float) -> NoAnswer:
+    """What httpx's error means for a person. `shown` is the base URL without credentials; seconds."""
+    chain = list(_causes(error))
+    words = str(error) or type(error).__name__
+    if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
+        return NoAnswer(f"Nothing listens at {shown}.", how_to_start(shown), tries=4)
+    if any(isinstance(cause, socket.gaierror) for cause in chain):
+        return NoAnswer(f"The name in {shown} is not known: {words}", "Check OPENAI_BASE_URL and the network.", tries=2)
+    if "CERTIFICATE" in words.upper() or "SSL" in words.upper():
         return NoAnswer(
-            f"The request to {self._shown} failed: {words}", "Check that the server runs, and its log.", tries=99
+            f"The TLS connection to {shown} failed: {words}",
+            "For a private certificate authority set SSL_CERT_FILE or HARNESS_CA_FILE to its PEM file.",
+            tries=1,
         )
+    if isinstance(error, httpx.ConnectTimeout):
+        return NoAnswer(
+            f"No connection to {shown} within {connect_timeout:g} s.",
+            "Check the address, the network, and proxy variables.",
+            tries=3,
+        )
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return NoAnswer(f"{shown} cannot be asked: {words}", "Check OPENAI_BASE_URL.", tries=1)
+    return NoAnswer(f"The request to {shown} failed: {words}", "Check that the server runs, and its log.", tries=99)
 
 
 def _bytes(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -4,10 +4,12 @@ from typing import Any
 
 import anyio
 
-from harness.errors import ProviderError, Retry
+from harness.errors import ProviderError
+from harness.providers.attempt import no_answer
 from harness.providers.body import read_json
 from harness.providers.errors import classify
 from harness.providers.http import httpx
+from harness.providers.options import shown_url
 
 _LIMIT = 10.0  # seconds
 
@@ -21,15 +23,17 @@ async def list_models(client: httpx.AsyncClient, base_url: str) -> list[str]:
     try:
         with anyio.fail_after(_LIMIT):
             response = await client.get(f"{base_url}/models")
-    except (TimeoutError, httpx.HTTPError) as error:
+    except TimeoutError as error:
         raise ProviderError(
-            "network", f"{base_url}/models cannot be read: {error}", "Check the server.", retry=Retry()
+            "network", f"{shown_url(base_url)} sent no list of models within {_LIMIT:g} s.", "Look into its log."
         ) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise no_answer(error, shown_url(base_url), _LIMIT) from error
     if response.status_code != 200:
         raise classify(response.status_code, response.headers, response.text)
     ids = read_ids(read_json(response.text))
     if ids is None:
-        raise ProviderError("protocol", f"{base_url}/models is no list of models.", "Check the base URL.")
+        raise ProviderError("protocol", f"{shown_url(base_url)}/models is no list of models.", "Check the base URL.")
     return ids
 
 

@@ -41,12 +41,15 @@ def read_arguments(raw: str, schema: Schema | None = None, *, whole: bool = True
         return Arguments(raw, coerced(_clean(strict, raw), schema))
     if not whole:
         return Arguments("{}", None, "the answer was cut off before the arguments were complete")
+    problem = "not a JSON object"
     try:
         value = _unwrapped(strict) if strict is not None else _lenient(raw)
     except lenient.Unreadable as error:
-        return Arguments("{}", None, f"the arguments are not valid JSON: {error}")
+        value = None
+        if strict is None:
+            problem = f"not valid JSON: {error}"
     if value is None:
-        return Arguments("{}", None, "the arguments are not a JSON object")
+        return Arguments("{}", None, f"the arguments are {problem}")
     value = _clean(value, raw)
     return Arguments(canonical(value), coerced(value, schema), repaired=True)
 
