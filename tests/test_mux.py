@@ -217,3 +217,34 @@ async def test_closing_a_generator_that_consumes_ends_the_sources():
 async def test_a_mux_without_sources_ends_at_once():
     async with anyio.create_task_group() as tasks, Mux[object](tasks) as mux:
         assert [item async for item in mux] == []
+
+
+async def test_a_paced_source_acts_only_after_its_item_was_dealt_with():
+    log: list[str] = []
+
+    async def decides():
+        yield "decision"
+        log.append("acted")
+        yield "end"
+
+    async with anyio.create_task_group() as tasks, Mux[str](tasks) as mux:
+        mux.add(decides())
+        async for item in mux:
+            await anyio.sleep(0.01)
+            log.append(f"wrote {item}")
+    assert log == ["wrote decision", "acted", "wrote end"]
+
+
+async def test_a_source_that_only_speaks_runs_ahead():
+    log: list[int] = []
+
+    async def speaks():
+        for number in range(20):
+            log.append(number)
+            yield number
+
+    async with anyio.create_task_group() as tasks, Mux[int](tasks) as mux:
+        mux.add(speaks(), paced=False)
+        async for _ in mux:
+            assert len(log) == 20
+            break

@@ -1,5 +1,7 @@
 """Questions to the person, answered by id: any surface, in this process or beyond a pipe, can answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,8 +27,14 @@ class Asks:
     def __init__(self) -> None:
         self._open: dict[str, tuple[anyio.Event, list[Answer]]] = {}
 
-    def open(self, question_id: str) -> None:
+    @contextmanager
+    def open(self, question_id: str) -> Iterator[None]:
+        """Within the block the question can be answered and waited for; however it is left, it is open no more."""
         self._open[question_id] = (anyio.Event(), [])
+        try:
+            yield
+        finally:
+            del self._open[question_id]
 
     def answer(self, question_id: str, answer: Answer) -> bool:
         """Answer once; False where no such question is open (answered already, or interrupted)."""
@@ -39,8 +47,5 @@ class Asks:
 
     async def wait(self, question_id: str) -> Answer:
         event, box = self._open[question_id]
-        try:
-            await event.wait()
-        finally:
-            del self._open[question_id]
+        await event.wait()
         return box[0]

@@ -104,7 +104,7 @@ def _dispatch(words: list[str]) -> int:
         return EXIT_OK
     from harness import flags  # noqa: PLC0415  argparse is not needed for the version
 
-    alone = len(words) == 1 or not words[1].startswith("-")  # a prompt is one word for the shell
+    alone = len(words) < 2 or not words[1].startswith("-")  # a prompt is one word for the shell
     if words and alone and words[0].isascii() and (near := flags.nearest(words[0], COMMANDS)):
         raise UsageError(f"harness: there is no command {words[0]!r}.", f"Did you mean: harness {near}")
     given = flags.parse(words)

@@ -99,9 +99,9 @@ async def execute(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | To
     yield _decided(call, decision)
     stop_turn = False
     if isinstance(decision, Ask) and calls.asks is not None:
-        calls.asks.open(call.id)
-        yield _question(call, decision, calls)
-        answer = await calls.asks.wait(call.id)
+        with calls.asks.open(call.id):
+            yield _question(call, decision, calls)
+            answer = await calls.asks.wait(call.id)
         decision, stop_turn = _answered(answer, calls), answer.stop
         yield _decided(call, decision)
     elif isinstance(decision, Ask):

@@ -16,6 +16,7 @@ from harness.events import Event, Notice, Result
 from harness.flags import Flags
 from harness.lines import StreamLines
 from harness.options import SessionOptions
+from harness.render import safe
 from harness.session import Session, open_session
 
 STDIN_LIMIT = 10_000_000  # bytes (`conventions.md` 1.1)
@@ -154,6 +155,8 @@ def _print_json(line: dict[str, Any]) -> None:
 
 
 def _print(text: str) -> None:
+    if sys.stdout.isatty():
+        text = safe(text)
     # Lone surrogates (a model's, a file name's) must not end the run: they are written escaped.
     data = f"{text}\n".encode("utf-8", "backslashreplace")
     sys.stdout.buffer.write(data)
@@ -161,4 +164,4 @@ def _print(text: str) -> None:
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
+    print(safe(text) if sys.stderr.isatty() else text, file=sys.stderr)  # noqa: T201

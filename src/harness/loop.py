@@ -166,7 +166,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
     try:
         async with Mux[Event | ModelEvent | ToolEnd](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
-            mux.add(deps.provider.stream(request))
+            mux.add(deps.provider.stream(request), paced=False)
             beat = mux.add(_heartbeat("request", asked, deps.heartbeat))
             async for item in mux:
                 if isinstance(item, MessageEnd):

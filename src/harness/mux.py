@@ -30,9 +30,11 @@ class _Ended:
 class Source:
     """One generator being pumped."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, paced: bool) -> None:
         self.scope = anyio.CancelScope()
         self.dropped = False
+        self.paced = paced
+        self.taken = anyio.Event()
 
     def drop(self) -> None:
         """End it alone; nothing of it arrives any more, not even what had been yielded and not yet taken."""
@@ -51,12 +53,17 @@ class Mux(Generic[T]):
         self._tasks = tasks
         self._send, self._receive = anyio.create_memory_object_stream[tuple[Source, T | _Ended]](BUFFER)
         self._sources: list[Source] = []
+        self._last: Source | None = None  # whose item the consumer is working on
         self._live = 0
         self.interrupted = False
 
-    def add(self, generator: AsyncGenerator[T, None]) -> Source:
-        """Pump `generator`. After `interrupt` it is closed unstarted."""
-        source = Source()
+    def add(self, generator: AsyncGenerator[T, None], *, paced: bool = True) -> Source:
+        """Pump `generator`. After `interrupt` it is closed unstarted.
+
+        A `paced` one goes on only when the consumer has dealt with its last item and asks for the next: what it
+        says has been written down before it acts on it. One that only speaks may run ahead.
+        """
+        source = Source(paced=paced)
         if self.interrupted:
             source.scope.cancel()
         self._sources.append(source)
@@ -86,6 +93,9 @@ class Mux(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        if self._last:
+            self._last.taken.set()
+            self._last = None
         while self._live:
             item = await self._next()
             if not isinstance(item, _Ended):
@@ -104,6 +114,7 @@ class Mux(Generic[T]):
                 self._live -= 1
                 return item
             if not source.dropped:
+                self._last = source
                 return item
 
     def _cancel(self) -> None:
@@ -118,6 +129,9 @@ class Mux(Generic[T]):
                     await anyio.lowlevel.checkpoint_if_cancelled()
                     async for item in generator:
                         await self._put(source, item)
+                        if source.paced:
+                            await source.taken.wait()
+                            source.taken = anyio.Event()
         except Exception as error:  # noqa: BLE001  the consumer raises it, in its own task
             ended = _Ended(error)
         finally:

@@ -16,7 +16,7 @@ from harness.errors import EXIT_OK, HarnessError, UsageError
 from harness.events import PermissionRequest, Result
 from harness.flags import Flags
 from harness.options import SessionOptions
-from harness.render import Renderer, call_title, safe
+from harness.render import Renderer, safe
 from harness.session import Session, open_session
 
 HELP = """\
@@ -107,10 +107,9 @@ async def _turn(text: str, session: Session, screen: Renderer, lines: PromptSess
 
 async def _ask(request: PermissionRequest, lines: PromptSession[str]) -> Answer:
     """Put one question. What would run is shown whole, with every unusual character escaped."""
-    _write(f"\n? {safe(call_title(request.call))}\n  {safe(request.reason)}\n")
-    command = (request.call.input or {}).get("command")
-    if isinstance(command, str) and "\n" in command:
-        _write("".join(f"  | {safe(line)}\n" for line in command.splitlines()))
+    _write(f"\n? {request.call.name}: {safe(request.reason)}\n")
+    for name, value in (request.call.input or {}).items():
+        _write(_whole(name, value if isinstance(value, str) else repr(value)))
     rules = request.suggestions
     if rules:
         _write(f"  a = allow for this session: {safe(', '.join(rules))}\n")
@@ -128,6 +127,13 @@ async def _ask(request: PermissionRequest, lines: PromptSession[str]) -> Answer:
         case "n" | "no" | "":
             return Answer("deny", stop=True)
     return Answer("deny", reason=said)
+
+
+def _whole(name: str, value: str) -> str:
+    """All of an input, since all of it is what is allowed: never cut, every unusual character escaped."""
+    if "\n" not in value:
+        return f"  {name}: {safe(value)}\n"
+    return f"  {name}:\n" + "".join(f"    | {safe(line)}\n" for line in value.split("\n"))
 
 
 def _write(text: str) -> None:

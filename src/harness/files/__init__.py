@@ -90,6 +90,8 @@ class Files:
             return Path(os.path.realpath(path))
         except OSError:  # a symlink that was replaced while it was read; opening tells whether `path` is a real place
             return path
+        except ValueError:  # a NUL or half a character: no place has such a name, and opening says so
+            return path
 
     def open_read(self, path: Path, real: Path | None = None) -> BufferedReader:
         """A reader of a regular file."""
