@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from harness.messages import Mode
-from harness.permissions import paths
+from harness.permissions import paths, places
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.permissions.modes import Action, verdict
-from harness.permissions.paths import Place, Roots, path_rule
-from harness.permissions.rules import Rule, Rules, tool_rule
+from harness.permissions.paths import Roots, path_rule
+from harness.permissions.rules import SHELLS, Rule, Rules, tool_rule
 
 
 def from_mode(action: Action, mode: Mode, reason: str, suggestions: tuple[str, ...] = ()) -> Decision:
@@ -42,14 +42,14 @@ def decide_read(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) -
     for pool in (rules.deny, rules.ask):
         if rule := path_rule(pool, "Read", where, roots):
             return by_rule(rule)
-    bare = tool_rule(rules.allow, tool, {}) if tool != "Bash" else None
+    bare = tool_rule(rules.allow, "Read" if tool in SHELLS else tool, {})
     # whoever may edit a file may read it
     if rule := bare or path_rule(rules.allow, "Read", where, roots) or path_rule(rules.allow, "Edit", where, roots):
         return by_rule(rule)
     if paths.readable(where, roots) or paths.inside(where, roots):
         return from_mode("read", mode, f"it reads {where.named}")
     suggestions = tuple(f"Read(/{paths.gitignore_escape(str(each.parent)).rstrip('/')}/**)" for each in where.both)
-    if paths.sensitive(where, roots):
+    if places.sensitive(where, roots):
         return from_mode("read sensitive", mode, f"{where.real} may hold secrets", suggestions)
     return from_mode("read outside", mode, f"{where.real} is outside the working directories", suggestions)
 
@@ -66,11 +66,11 @@ def decide_write(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) 
             return by_rule(rule)
     if mode == "plan" and paths.is_plan_file(where, roots):
         return Allow("mode", "it is the plan's own file")
-    if paths.protected(where):  # no rule approves these
+    if places.protected(where):  # no rule approves these
         return from_mode("edit protected", mode, f"{where.real} can start programs or change rights later")
     if mode == "plan":
         return from_mode("edit", mode, f"it writes {where.named}")
-    bare = tool_rule(rules.allow, tool, {}) if tool != "Bash" else None
+    bare = tool_rule(rules.allow, "Edit" if tool in SHELLS else tool, {})
     if rule := bare or path_rule(rules.allow, "Edit", where, roots):
         return by_rule(rule)
     suggestions = tuple(f"Edit(/{paths.gitignore_escape(str(each))})" for each in where.both)
@@ -82,6 +82,6 @@ def decide_write(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) 
 def _impossible(path: Path, roots: Roots) -> Deny | None:
     if "\0" in str(path):
         return Deny("path", "a path cannot hold a NUL character")
-    if any(paths.device(each) for each in paths.place(path, roots).both):
+    if any(places.device(each) for each in paths.place(path, roots).both):
         return Deny("path", f"{path} is a device")
     return None

@@ -43,9 +43,9 @@ def _read(table: str) -> Mapping[tuple[str, str], Verdict]:
     header, *rows = table.strip().splitlines()
     cells: dict[tuple[str, str], Verdict] = {}
     for row in rows:
-        *name, verdicts = row.rsplit(None, len(MODES))[0:1] + [row.rsplit(None, len(MODES))[1:]]
-        for mode, verdict in zip(header.split(), verdicts, strict=True):
-            cells[" ".join(name), mode] = verdict  # type: ignore[assignment]  # the table's test pins the words
+        action, *verdicts = row.rsplit(None, len(MODES))
+        for mode, cell in zip(header.split(), verdicts, strict=True):
+            cells[action, mode] = cell  # type: ignore[assignment]  # a test pins the table's words
     return cells
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from harness.permissions.tables import names
 from harness.permissions.wildcard import glob_match
 
 Behavior = Literal["deny", "ask", "allow"]
@@ -37,11 +38,11 @@ FIELDS: Mapping[str, frozenset[str]] = {
 }
 KNOWN_TOOLS = (
     EDITORS | READERS | SHELLS | NAMED.keys()
-    | frozenset(
+    | names(
         "AskUserQuestion BashOutput Cd CronCreate CronDelete CronList EnterPlanMode EnterWorktree ExitPlanMode "
         "ExitWorktree KillShell ListAgents ListMcpResources ListMcpResourcesTool PowerShell PushNotification "
         "ReadMcpResource ReadMcpResourceTool ScheduleWakeup SendMessage TaskCreate TaskGet TaskList TaskOutput "
-        "TaskStop TaskUpdate TodoWrite ToolSearch WaitForMcpServers WebFetch WebSearch Workflow".split()
+        "TaskStop TaskUpdate TodoWrite ToolSearch WaitForMcpServers WebFetch WebSearch Workflow"
     )
 )  # fmt: skip
 _RULE = re.compile(r"(?P<tool>[A-Za-z0-9_*.:-]+)(?:\((?P<specifier>.*)\))?\s*\Z", re.DOTALL)
@@ -129,28 +130,30 @@ def _tool_problem(tool: str, behavior: Behavior) -> str:
 
 def _specifier(tool: str, specifier: str, behavior: Behavior) -> tuple[Kind, str, str, str]:
     """The kind, value and field of a specifier, or the problem with it."""
-    param = _FIELD.match(specifier)
-    if param and tool not in {"Skill", "Cd"} and (param["field"] in FIELDS.get(tool, ()) or param["field"] in PRIMARY):
-        return _param(param, behavior)
     if not specifier.strip():
         return "tool", "", "", "the specifier is empty"
+    param = _FIELD.match(specifier)
+    if param and tool not in {"Skill", "Cd"}:
+        own = tool in SHELLS | EDITORS | READERS | {"WebFetch"}  # a colon may be a part of their own specifiers
+        if param["field"] in FIELDS.get(tool, ()) or param["field"] in PRIMARY or not own:
+            return _param(param, behavior)
     if tool in SHELLS:
         return "bash", specifier, "", ""
-    if tool in {"Edit", "Read"}:
-        problem = "a pattern cannot start with '!'" if specifier.startswith("!") else ""
-        return "path", specifier, "", problem
     if tool in EDITORS | READERS:
-        family = "Edit" if tool in EDITORS else "Read"
-        return "path", "", "", f"path rules of {tool} are not consulted, write {family}({specifier})"
+        return _path(tool, specifier)
     if tool == "WebFetch":
-        if param and param["field"] == "domain" and param["value"].strip():
-            return "domain", param["value"].strip().lower().rstrip("."), "", ""
-        return "domain", "", "", "WebFetch takes domain:HOST"
-    if param and tool != "Skill":
-        return _param(param, behavior)
+        host = specifier.removeprefix("domain:").strip().lower().rstrip(".")
+        return "domain", host, "", "" if specifier.startswith("domain:") and host else "WebFetch takes domain:HOST"
     if tool in NAMED:
         return "name", specifier, NAMED[tool], ""
     return "tool", "", "", f"{tool} takes no specifier"
+
+
+def _path(tool: str, specifier: str) -> tuple[Kind, str, str, str]:
+    family = "Edit" if tool in EDITORS else "Read"
+    if tool != family:
+        return "path", "", "", f"path rules of {tool} are not consulted, write {family}({specifier})"
+    return "path", specifier, "", "a pattern cannot start with '!'" if specifier.startswith("!") else ""
 
 
 def _param(param: re.Match[str], behavior: Behavior) -> tuple[Kind, str, str, str]:
@@ -230,9 +233,9 @@ def removed_tools(rules: Rules, names: Iterable[str]) -> set[str]:
 
 
 # Programs for which an allow rule amounts to allowing anything; `auto` leaves such rules to its classifier.
-_INTERPRETERS = frozenset(
+_INTERPRETERS = names(
     "ash bash bun bunx dash deno docker env eval exec fish ksh lua make node npx nu perl php pip pipx pnpm podman "
-    "pwsh pypy python ruby sh ssh sudo doas tclsh uv uvx xargs yarn zsh npm".split()
+    "pwsh pypy python ruby sh ssh sudo doas tclsh uv uvx xargs yarn zsh npm"
 )
 
 

@@ -2,13 +2,15 @@
 
 from harness.permissions.bash import wrappers
 from harness.permissions.bash.script import Command
+from harness.permissions.tables import names
 from harness.permissions.wildcard import escape
 
 # Programs whose first words say what is done: how many of them a rule keeps (program included).
-_DEPTH = dict.fromkeys(
-    "cargo go git npm pnpm yarn bun pip pip3 make just task gradle mvn dotnet bundle rake composer poetry uv tox nox "
-    "brew apt terraform kubectl helm gh".split(), 2
-) | dict.fromkeys("pytest ruff mypy black isort flake8 eslint prettier tsc jest vitest rustc gcc cmake ctest".split(), 1)  # fmt: skip
+_TWO_WORDS = names(
+    "cargo go git npm pnpm yarn bun pip pip3 make just task gradle mvn dotnet bundle rake composer poetry uv tox "
+    "nox brew apt terraform kubectl helm gh"
+)
+_ONE_WORD = names("pytest ruff mypy black isort flake8 eslint prettier tsc jest vitest rustc gcc cmake ctest")
 _RUN = frozenset({"run", "exec"})  # one more word says what is run
 
 
@@ -19,7 +21,7 @@ def command_rule(command: Command) -> tuple[str, ...]:
         return ()
     texts = [word.canonical for word in words]
     exact = f"Bash({escape(' '.join(texts))})"
-    depth = _DEPTH.get(texts[0], 0)
+    depth = 2 if texts[0] in _TWO_WORDS else 1 if texts[0] in _ONE_WORD else 0
     if depth == 2 and len(texts) > 2 and texts[1] in _RUN:
         depth = 3
     head = words[:depth]

@@ -10,6 +10,7 @@ from harness.permissions.bash.options import Spec, parse_options
 from harness.permissions.bash.readonly import sed_operands
 from harness.permissions.bash.words import Word
 from harness.permissions.paths import Roots, normal
+from harness.permissions.tables import names
 
 # What acceptEdits lets run within the working directories, with the options that change nothing about that.
 WRITERS: dict[str, Spec] = {
@@ -21,12 +22,12 @@ WRITERS: dict[str, Spec] = {
     "cp": Spec("afnprRuvTdP", "archive force no-clobber recursive update verbose no-target-directory"),
 }
 # Others that write what they are given: never approved by a mode, and named so that plan mode asks for them.
-OTHER_WRITERS = frozenset("ln install dd truncate tee chmod chown chgrp shred unlink mkfifo mknod rsync patch".split())
+OTHER_WRITERS = names("ln install dd truncate tee chmod chown chgrp shred unlink mkfifo mknod rsync patch")
 # Programs whose operands are files that they read, beyond the read-only list: Read rules hold for them.
-OTHER_READERS = frozenset(
+OTHER_READERS = names(
     "tar zip unzip gzip gunzip zcat bzip2 xz base64 base32 xxd od awk gawk mawk nawk less more most bat view vi vim "
     "nvim nano emacs ed dd install rsync scp tee split csplit shuf pr fmt expand unexpand join iconv openssl gpg "
-    "curl wget python python3 perl ruby node php sh bash zsh dash source . jq yq sqlite3 ln link patch".split()
+    "curl wget python python3 perl ruby node php sh bash zsh dash source . jq yq sqlite3 ln link patch"
 )
 
 

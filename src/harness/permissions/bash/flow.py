@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from os.path import normpath
+from pathlib import Path
 
 from harness.permissions.bash.script import Command
 

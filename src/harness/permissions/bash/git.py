@@ -36,7 +36,8 @@ SUBCOMMANDS: dict[str, Spec] = {
     "describe": Spec("", "all tags contains abbrev= candidates= exact-match long match= exclude= always "
                      "first-parent dirty?"),
     "ls-files": Spec("cdmosuizkt", "cached deleted modified others stage unmerged ignored exclude-standard "
-                     "error-unmatch full-name eol directory no-empty-directory deduplicate recurse-submodules exclude="),
+                     "error-unmatch full-name eol directory no-empty-directory deduplicate "
+                     "recurse-submodules exclude="),
     "ls-tree": Spec("drtlz", "long name-only name-status full-name full-tree abbrev? object-only format="),
     "cat-file": Spec("tsep"),
     "grep": Spec("niIvwhHrcLlqoEGFPae:A:B:C:pW", "line-number column count ignore-case invert-match word-regexp "

@@ -8,7 +8,6 @@ The only module that imports tree_sitter: import it when a command must be judge
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,28 +15,31 @@ from pathlib import Path
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
+from harness.permissions.bash.disguise import disguised
 from harness.permissions.bash.flow import Flow
 from harness.permissions.bash.script import Assignment, Command, Redirect, Script
 from harness.permissions.bash.words import Word, read_word
+from harness.permissions.bash.wrappers import base, wrapped
+from harness.permissions.tables import names
 
 LIMIT = 10_000  # characters; longer lines are still searched for what is denied, and always ask
 _HARD_LIMIT = 1_000_000
 _MOST_COMMANDS = 2_000
 _DEPTH = 150  # of the syntax tree; Python's own recursion ends at about a thousand
 
-_STATEMENTS = frozenset(
+_STATEMENTS = names(
     "program list pipeline subshell compound_statement do_group redirected_statement negated_command command "
     "if_statement elif_clause else_clause while_statement for_statement case_statement case_item "
-    "command_substitution process_substitution".split()
+    "command_substitution process_substitution"
 )
-_WORDS = frozenset(
+_WORDS = names(
     "word number string raw_string ansi_c_string translated_string concatenation simple_expansion expansion "
-    "command_substitution process_substitution arithmetic_expansion brace_expression".split()
+    "command_substitution process_substitution arithmetic_expansion brace_expression"
 )
-_EXPANSIONS = frozenset(
-    "simple_expansion expansion command_substitution process_substitution arithmetic_expansion".split()
-)
+_EXPANSIONS = names("simple_expansion expansion command_substitution process_substitution arithmetic_expansion")
 _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
+_BEFORE_COMMENT = frozenset({b"", b" ", b"\t", b"\n", b";", b"&", b"|", b"(", b")"})
+_MOVERS = frozenset({"cd", "pushd", "popd"})
 _BRANCHES = frozenset({"if_statement", "while_statement", "for_statement", "case_statement", "function_definition"})
 _TEST = re.compile(r"\[\[?\s+(!\s+)?(-[bcdefhknprsuwxzLS]\s+[\w./-]+|[\w./-]+\s+(=|==|!=)\s+[\w./-]+)\s+\]\]?\Z")
 
@@ -51,7 +53,7 @@ def _parser() -> Parser:
 def parse(text: str, cwd: Path, home: Path) -> Script:
     """Take a command line apart. Pure, total, and linear in the text's length (up to a hard limit)."""
     problems = [f"it has more than {LIMIT:,} characters"] if len(text) > LIMIT else []
-    problems += _hidden(text)
+    problems += disguised(text)
     if len(text) > _HARD_LIMIT:
         return Script(text, unreadable=tuple(problems))
     readings = [text, text.replace("\\\n", "")] if "\\\n" in text else [text]
@@ -64,19 +66,6 @@ def parse(text: str, cwd: Path, home: Path) -> Script:
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(note for walk in walks for note in walk.unlisted)),
     )
-
-
-def _hidden(text: str) -> list[str]:
-    """Characters that make a line look different from what it is."""
-    for char in dict.fromkeys(text):
-        if char in "\n\t" or (char.isascii() and char.isprintable()):
-            continue
-        kind = unicodedata.category(char)
-        if kind in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"} or (kind == "Zs" and char != " "):
-            return [f"it holds the character U+{ord(char):04X}, which hides or disguises text"]
-    if re.search(r"[ \t]{64}", text):
-        return ["it pads text out of sight with blanks"]
-    return []
 
 
 class _Walk:
@@ -151,6 +140,9 @@ class _Walk:
             gap = self._source[end : child.start_byte]
             if gap.replace(b"\\\n", b"").strip(b" \t\n"):
                 self.unreadable.append("a part of it is not understood")
+            before = self._source[child.start_byte - 1 : child.start_byte]
+            if child.type == "comment" and before not in _BEFORE_COMMENT:
+                self.unreadable.append("what looks like a comment may not be one")
             end = max(end, child.end_byte)
 
     def _list(self, node: Node) -> None:
@@ -243,8 +235,10 @@ class _Walk:
             self._flow.here, self._background, self._flow.moved,
         )  # fmt: skip
         self.commands.append(placed)
-        if placed.program in {"cd", "pushd", "popd"}:
+        if placed.program in _MOVERS:
             self._flow.change(placed)
+        elif any(base(words[0]) in _MOVERS for words in wrapped(placed.words)[0]):
+            self._flow.lose()
 
     def _test(self, node: Node) -> None:
         """`[ -f x ]` and the like: a command if it is of the simplest form, else only searched."""
@@ -268,6 +262,8 @@ class _Walk:
 
     def _redirects(self, node: Node) -> Iterator[Redirect]:
         if node.type != "file_redirect":  # here-documents and -strings: commands may hide inside
+            if node.type == "heredoc_redirect" and not self._plain_heredoc(node):
+                self.unreadable.append("where its here-document ends is not certain")
             for child in node.children:
                 if child.type in _REDIRECTS:
                     yield from self._redirects(child)
@@ -282,6 +278,21 @@ class _Walk:
             yield Redirect(operator, self._word(target))
         if not targets and not operator.endswith("-"):
             self.unreadable.append("a redirection has no target")
+
+    def _plain_heredoc(self, node: Node) -> bool:
+        """Whether bash ends this document where the grammar does: at the first line that is the delimiter."""
+        parts = {child.type: child for child in node.children}
+        delimiter = self._text(parts["heredoc_start"]) if "heredoc_start" in parts else ""
+        name = re.fullmatch(r"(['\"]?)(\w+)\1", delimiter)
+        if not name or "heredoc_end" not in parts:
+            return False
+        if "heredoc_body" not in parts:
+            return True
+        body = self._source[parts["heredoc_body"].start_byte : parts["heredoc_end"].start_byte].decode(
+            "utf-8", "replace"
+        )
+        strip = "\t" if any(child.type == "<<-" for child in node.children) else ""
+        return not any(line.lstrip(strip) == name[2] if strip else line == name[2] for line in body.split("\n"))
 
     # -- words
 

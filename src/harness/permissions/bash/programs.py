@@ -83,8 +83,10 @@ READERS: dict[str, Spec] = {
     "tree": Spec("adfilpsughDFqNQrtcUL:P:I:vnCAS", "dirsfirst filesfirst noreport du si prune matchdirs gitignore "
                  "ignore-case inodes device metafirst charset= filelimit= timefmt= sort= help version",
                  deep="*", implicit=True),
-    "readlink": Spec("femnqsvz", "canonicalize canonicalize-existing canonicalize-missing no-newline zero help version", free=True),
-    "realpath": Spec("emLPqsz", "canonicalize-existing canonicalize-missing logical physical quiet no-symlinks zero help version", free=True),
+    "readlink": Spec("femnqsvz", "canonicalize canonicalize-existing canonicalize-missing no-newline zero help "
+                     "version", free=True),
+    "realpath": Spec("emLPqsz", "canonicalize-existing canonicalize-missing logical physical quiet no-symlinks zero "
+                     "help version", free=True),
     "basename": Spec("as:z", "multiple suffix= zero help version", operands="text", free=True),
     "dirname": Spec("z", "zero help version", operands="text", free=True),
     "echo": Spec("neE", operands="echo", free=True),
@@ -103,7 +105,8 @@ READERS: dict[str, Spec] = {
     "arch": Spec("", operands="none", free=True),
     "nproc": Spec("", "all ignore= help version", operands="none", free=True),
     "uptime": Spec("psV", "pretty since version", operands="none", free=True),
-    "free": Spec("bkmghltVwsc:", "bytes kibi mebi gibi tebi human si lohi total wide version", operands="none", free=True),
+    "free": Spec("bkmghltVwsc:", "bytes kibi mebi gibi tebi human si lohi total wide version", operands="none",
+                 free=True),
     "uname": Spec("asnrvmpio", "all kernel-name nodename kernel-release kernel-version machine processor "
                   "hardware-platform operating-system help version", operands="none", free=True),
     "hostname": Spec("fsdiIA", "fqdn long short domain ip-address all-ip-addresses all-fqdns", operands="none"),

@@ -11,6 +11,7 @@ from harness.permissions.bash.git import judge_git
 from harness.permissions.bash.options import Spec, parse_options
 from harness.permissions.bash.programs import READERS
 from harness.permissions.bash.words import Word
+from harness.permissions.tables import names
 
 # What may stand in an argument of a command none of whose options can do harm.
 _HARMLESS = frozenset({"variable", "substitution", "arithmetic", "glob", "tilde"})
@@ -89,14 +90,14 @@ def _git(words: Sequence[Word]) -> Reading | str:
     return operands if isinstance(operands, str) else Reading(mentions=operands, is_git=True)
 
 
-_FIND_TESTS = frozenset(
+_FIND_TESTS = names(
     "-name -iname -path -ipath -wholename -iwholename -regex -iregex -lname -ilname -type -xtype -size -mtime -atime "
     "-ctime -mmin -amin -cmin -newer -anewer -cnewer -user -group -uid -gid -perm -links -inum -samefile -maxdepth "
-    "-mindepth -regextype -fstype -used -printf".split()
+    "-mindepth -regextype -fstype -used -printf"
 )
-_FIND_PLAIN = frozenset(
+_FIND_PLAIN = names(
     "-print -print0 -ls -prune -quit -depth -d -empty -executable -readable -writable -true -false -nouser -nogroup "
-    "-mount -xdev -daystart -follow -noleaf -not -a -and -o -or ! ( ) , -nowarn -warn -ignore_readdir_race".split()
+    "-mount -xdev -daystart -follow -noleaf -not -a -and -o -or ! ( ) , -nowarn -warn -ignore_readdir_race"
 )
 
 

@@ -21,10 +21,8 @@ class Redirect:
     def only_descriptors(self) -> bool:
         """`2>&1`, `>&-`: no file is opened."""
         return (
-            self.operator in {">&", "<&", ">&-", "<&-"}
-            and self.target.text.rstrip("-").isdigit()
-            or self.target.text == "-"
-        )
+            self.operator in {">&", "<&", ">&-", "<&-"} and self.target.text.rstrip("-").isdigit()
+        ) or self.target.text == "-"
 
 
 @dataclass(frozen=True, slots=True)

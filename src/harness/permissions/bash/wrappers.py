@@ -8,10 +8,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.permissions.bash.words import Word
+from harness.permissions.tables import names
 
 # Looked through by allow rules (`conventions.md` 3.2), with their options: (without value, with value, operands).
 STRIPPED: dict[str, tuple[str, str, int]] = {
-    "timeout": (r"--foreground|--preserve-status|--verbose|-v|-k\d\w*|-s\w+|--kill-after=\w+|--signal=\w+", "-k|-s|--kill-after|--signal", 1),
+    "timeout": (
+        r"--foreground|--preserve-status|--verbose|-v|-k\d\w*|-s\w+|--kill-after=\w+|--signal=\w+",
+        "-k|-s|--kill-after|--signal",
+        1,
+    ),
     "time": (r"-p", "", 0),
     "nice": (r"-n-?\d+|-\d+|--adjustment=-?\d+", "-n|--adjustment", 0),
     "nohup": ("", "", 0),
@@ -25,7 +30,7 @@ _DURATION = re.compile(r"\d+(\.\d+)?[smhd]?\Z")
 
 # Whose prefix rules approve nothing: only an exact rule does.
 EXACT_ONLY = frozenset({"watch", "setsid", "ionice", "flock"})
-FIND_ACTIONS = frozenset("-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls".split())
+FIND_ACTIONS = names("-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls")
 _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 # Programs that run their arguments, and how many operands may stand before those (`_ANY`: any number).
@@ -33,19 +38,19 @@ _ANY = 1_000
 _MOST = 100  # argument lists behind one command; more are not searched, and ask
 EXEC_WRAPPERS: dict[str, int] = (
     dict.fromkeys(
-        "time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
+        names("time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
         "nsenter strace ltrace exec coproc caffeinate systemd-run runuser setpriv firejail proxychains proxychains4 "
         "rlwrap unbuffer numactl gdb valgrind perf dbus-run-session xvfb-run fakeroot catchsegv pkexec sg gosu "
-        "su-exec tini dumb-init ts torify torsocks eatmydata cpulimit prlimit choom nocorrect nq tsp".split(), 0
+        "su-exec tini dumb-init ts torify torsocks eatmydata cpulimit prlimit choom nocorrect nq tsp"), 0
     )
-    | dict.fromkeys("timeout flock taskset chroot chrt ssh faketime su script gosu su-exec sg entr arch".split(), 1)
+    | dict.fromkeys(names("timeout flock taskset chroot chrt ssh faketime su script gosu su-exec sg entr arch"), 1)
     | dict.fromkeys(
-        "npx pnpx bunx npm pnpm yarn bun docker podman nerdctl kubectl mise direnv devbox uv uvx poetry pipenv pdm "
-        "hatch conda mamba nix nix-shell pixi rye asdf dotenv bwrap lxc-attach systemd-nspawn machinectl toolbox "
-        "distrobox flatpak snap heroku vagrant rush fd fdfind".split(), _ANY
+        names("npx pnpx bunx npm pnpm yarn bun docker podman nerdctl kubectl mise direnv devbox uv uvx poetry pipenv "
+        "pdm hatch conda mamba nix nix-shell pixi rye asdf dotenv bwrap lxc-attach systemd-nspawn machinectl toolbox "
+        "distrobox flatpak snap heroku vagrant rush fd fdfind"), _ANY
     )
 )  # fmt: skip
-SHELLS = frozenset("sh bash dash ash zsh ksh mksh fish rbash".split())
+SHELLS = names("sh bash dash ash zsh ksh mksh fish rbash")
 _TAKE_ASSIGNMENTS = frozenset({"env", "sudo", "doas"})
 # Their operands are read as shell text, in ways that we do not follow.
 REPARSERS = frozenset({"eval", "source", "."})
