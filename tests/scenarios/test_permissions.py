@@ -1,0 +1,121 @@
+"""What each permission mode lets a headless run do, seen in the project, at the endpoint, and in the result."""
+
+import json
+
+import pytest
+
+from harness.messages import MODES
+from tests.scenarios.house import STREAM, Done, House, bash, call
+
+# Where a person would be asked, a run with -p denies. `command`: sandboxed commands run unasked in acceptEdits.
+TABLE = """
+                    default  acceptEdits  plan  auto  dontAsk  bypassPermissions
+read                run      run          run   run   run      run
+read-outside        deny     deny         deny  run   deny     run
+edit                deny     run          deny  run   deny     run
+edit-outside        deny     deny         deny  deny  deny     run
+edit-protected      deny     deny         deny  deny  deny     run
+command-reading     run      run          run   run   run      run
+command             deny     run          deny  deny  deny     run
+command-allowed     run      run          run   run   run      run
+command-denied      deny     deny         deny  deny  deny     deny
+command-asked       deny     deny         deny  deny  deny     deny
+"""
+HEADER, *ROWS = (line.split() for line in TABLE.strip().splitlines())
+RULES = ("--allowedTools", "Bash(python3 allowed.py)", "--disallowedTools", "Bash(cat denied *)")
+
+
+def actions(house: House) -> dict[str, dict[str, object]]:
+    outside = house.base / "outside"
+    calls = {
+        "read": call("Read", file_path="inside.txt"),
+        "read-outside": call("Read", file_path=str(outside / "note.txt")),
+        "edit": call("Write", file_path="made.txt", content="x"),
+        "edit-outside": call("Write", file_path=str(outside / "made.txt"), content="x"),
+        "edit-protected": call("Write", file_path=".vscode/settings.json", content="{}"),
+        "command-reading": bash("ls inside.txt"),
+        "command": bash("python3 -c 'print(1)'"),
+        "command-allowed": bash("python3 allowed.py"),
+        "command-denied": bash("cat denied file"),
+        "command-asked": bash("ls asked"),
+    }
+    return {name: {**made, "id": name} for name, made in calls.items()}
+
+
+@pytest.fixture
+def furnished(house: House) -> House:
+    (house.base / "outside").mkdir()
+    (house.base / "outside" / "note.txt").write_text("outside")
+    (house.project / "inside.txt").write_text("inside")
+    (house.project / "allowed.py").write_text("print('allowed')")
+    for name in ("asked", "denied", "file"):
+        (house.project / name).write_text("")
+    house.settings(permissions={"ask": ["Bash(ls asked)"]})
+    return house
+
+
+def verdicts(done: Done) -> dict[str, str]:
+    blocks = [line["message"]["content"][0] for line in done.of("user")]
+    return {b["tool_use_id"]: "deny" if b["content"].startswith("Permission denied") else "run" for b in blocks}
+
+
+def test_the_table_knows_every_mode():
+    assert set(HEADER) == set(MODES)
+
+
+@pytest.mark.parametrize("mode", HEADER)
+def test_a_mode_lets_run_what_its_column_says(furnished: House, mode: str):
+    expected = {row[0]: row[1 + HEADER.index(mode)] for row in ROWS}
+    done = furnished.acts(*actions(furnished).values(), flags=("--permission-mode", mode, *RULES))
+    assert verdicts(done) == expected
+    denied = [name for name, verdict in expected.items() if verdict == "deny"]
+    assert [denial["tool_use_id"] for denial in done.result["permission_denials"]] == denied
+    assert [line["tool_use_id"] for line in done.of("system", "permission_denied")] == denied
+    assert [done.code, done.result["subtype"]] == [0, "success"]
+    made = {"edit": "project/made.txt", "edit-outside": "outside/made.txt", "edit-protected": "project/.vscode"}
+    assert {name for name, path in made.items() if (furnished.base / path).exists()} == made.keys() - set(denied)
+
+
+def test_the_mode_is_the_settings_where_no_flag_says_another(furnished: House):
+    furnished.settings(permissions={"defaultMode": "acceptEdits", "deny": ["Read(inside.txt)"]}, model="from-settings")
+    done = furnished.acts(
+        call("Write", file_path="made.txt", content="x"), call("Read", file_path="inside.txt"), flags=()
+    )
+    assert list(verdicts(done).values()) == ["run", "deny"]
+    assert done.asked[0].body["model"] == "from-settings"
+    assert done.lines[0]["permissionMode"] == "acceptEdits"
+
+
+@pytest.mark.parametrize("name", [".claude/settings.json", ".claude/settings.local.json", ".harness/settings.json"])
+def test_settings_that_a_repository_brings_count_for_nothing(furnished: House, name: str):
+    file = furnished.project / name
+    file.parent.mkdir()
+    rules = {"allow": ["Bash", "Write"], "defaultMode": "bypassPermissions"}
+    file.write_text(
+        json.dumps({"model": "theirs", "permissions": rules, "endpoint": {"baseUrl": "http://127.0.0.1:9"}})
+    )
+    done = furnished.acts(bash("python3 -c 1"), call("Write", file_path="made.txt", content="x"), flags=())
+    assert list(verdicts(done).values()) == ["deny", "deny"]
+    assert done.asked[0].body["model"] == "scripted"
+
+
+def test_in_text_denials_are_told_on_standard_error(furnished: House):
+    write = call("Write", file_path="made.txt", content="x")
+    done = furnished.ask({"calls": [write]}, {"text": "I could not."}, flags=())
+    assert (done.code, done.out) == (0, "I could not.\n")
+    assert 'Denied: Write {"file_path": "made.txt", "content": "x"}' in done.err
+
+
+def test_a_bare_deny_takes_the_tool_away(furnished: House):
+    done = furnished.acts(bash("ls"), flags=("--disallowedTools", "Bash", "Write"))
+    offered = {tool["function"]["name"] for tool in done.asked[0].body["tools"]}
+    assert offered == {"Edit", "Glob", "Grep", "Read", "TodoWrite"}
+    assert "There is no tool named 'Bash'" in done.results[0]
+
+
+def test_bad_settings_are_named_and_nothing_is_asked(furnished: House):
+    furnished.settings(permissions={"defaultMode": "bold"})
+    done = furnished.run("-p", "go", *STREAM, url="http://127.0.0.1:9/v1")
+    assert (done.code, done.out) == (2, "")
+    assert "settings.json: permissions.defaultMode is 'bold'" in done.err
+    assert "acceptEdits" in done.err
