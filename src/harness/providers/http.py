@@ -6,14 +6,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from harness.errors import UsageError
+from harness.providers.frames import MergingBackend
 
 # httpx's command line imports click, rich and pygments where they are installed: 100 modules for nothing.
 _hidden = "httpx._main" not in sys.modules
 if _hidden:
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # what makes an import fail
 try:
+    import httpcore
     import httpx
 finally:
     if _hidden:
@@ -36,19 +39,29 @@ def client(base_url: str, headers: Mapping[str, str], ca_file: str | None) -> ht
     """
     proxied = not is_loopback(base_url)
     speaks_tls = base_url.startswith("https:") or (proxied and _tls_proxy(os.environ))
+    context = _context(ca_file, os.environ) if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return httpx.AsyncClient(
             headers={"accept-encoding": "identity", **headers},
-            verify=_context(ca_file, os.environ) if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            trust_env=proxied,
+            verify=context,
+            transport=None if proxied and getproxies() else _Transport(context),
             timeout=None,  # noqa: S113  the provider counts its own time, on bytes
-            limits=httpx.Limits(max_connections=20, keepalive_expiry=300),
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
         raise UsageError(
             f"A proxy variable cannot be used: {error}",
             "Mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; socks proxies need `pip install httpx[socks]`.",
         ) from error
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """httpx's own, over connections that merge the chunks of an answer."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context, max_connections=20, keepalive_expiry=300, network_backend=MergingBackend()
+        )
 
 
 def _tls_proxy(env: Mapping[str, str]) -> bool:
