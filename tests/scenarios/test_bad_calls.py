@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 from tests.scenarios.house import STREAM, House, bash, call
 
 BAD = {
@@ -46,9 +44,8 @@ def test_each_is_answered_in_words_that_mend_it(house: House):
     assert wrong == [True] * len(BAD)
 
 
-@pytest.mark.parametrize("name", ["no JSON", "unknown tool", "wrong type"])
-def test_three_messages_in_a_row_of_unusable_calls_end_the_turn(house: House, name: str):
-    done = house.ask({"calls": [BAD[name][0]], "times": "always"})
+def test_three_messages_in_a_row_of_unusable_calls_end_the_turn(house: House):
+    done = house.ask(*({"calls": [BAD[name][0]]} for name in ("no JSON", "unknown tool", "wrong type")))
     assert (done.code, len(done.asked)) == (1, 3)
     assert (done.result["terminal_reason"], done.result["is_error"]) == ("malformed_tool_use_exhausted", True)
     assert "3 messages in a row" in done.result["errors"][0]

@@ -46,24 +46,22 @@ def test_json_is_one_object_with_the_keys_that_scripts_read(house: House):
 
 def test_stream_json_begins_with_init_and_ends_with_the_result(house: House):
     done = house.ask(HELLO)
-    first, last = done.lines[0], done.lines[-1]
+    first, (said,), last = done.lines[0], done.of("assistant"), done.lines[-1]
     assert (first["type"], first["subtype"], first["cwd"]) == ("system", "init", str(house.project))
     assert first.keys() >= INIT
     assert first["tools"] == ["Bash", "Edit", "Glob", "Grep", "Read", "TodoWrite", "Write"]
     assert last.keys() >= RESULT
     assert len({line["uuid"] for line in done.lines}) == len(done.lines)
     assert {line["session_id"] for line in done.lines} == {last["session_id"]}
-
-
-def test_an_assistant_line_holds_the_message(house: House):
-    (line,) = house.ask(HELLO).of("assistant")
-    assert line["parent_tool_use_id"] is None
-    assert line["message"].keys() == MESSAGE
-    assert [block["type"] for block in line["message"]["content"]] == ["thinking", "text"]
+    assert (said["parent_tool_use_id"], said["message"].keys()) == (None, MESSAGE)
+    assert [block["type"] for block in said["message"]["content"]] == ["thinking", "text"]
 
 
 def test_partial_messages_add_up_to_the_message(house: House):
-    done = house.ask({**HELLO, "pace": {"characters": 3}}, flags=(*STREAM, "--include-partial-messages", "--verbose"))
+    done = house.ask(
+        {**HELLO, "pace": {"characters": 3, "between": 0.02}},
+        flags=(*STREAM, "--include-partial-messages", "--verbose"),
+    )
     events = [line["event"] for line in done.of("stream_event")]
     text = [e["delta"]["text"] for e in events if e.get("delta", {}).get("type") == "text_delta"]
     assert (len(text) > 2, "".join(text)) == (True, "Hello, wörld.")
