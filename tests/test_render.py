@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,7 +113,22 @@ def test_with_color_the_only_escapes_are_ours(given_events):
 
 def test_text_streams_and_a_call_begins_a_line():
     said = AssistantMessage(message=Assistant("m", (Text("Hi"), call("Read", file_path="a.py"))))
-    assert shown(text("H"), text("i"), said) == "Hi\n● Read(a.py)\n"
+    allowed = HookPermissionResult(call_id=said.message.calls[0].id, tool="Read", decision="allow", source="mode")
+    assert shown(text("H"), text("i"), said, allowed) == "Hi\n● Read(a.py)\n"
+
+
+def test_results_of_calls_that_ran_together_are_told_apart():
+    calls = (call("Read", file_path="a.py"), replace(call("Read", file_path="b.py"), id="other"))
+    results = [UserMessage(message=ToolResult(c.id, (Text(f"of {c.id}"),)), source="tool") for c in calls]
+    lines = shown(AssistantMessage(message=Assistant("m", calls)), *results).splitlines()
+    assert [line.strip() for line in lines[::2]] == ["● Read(a.py)", "● Read(b.py)"]
+
+
+def test_live_output_comes_in_whole_lines():
+    beats = [
+        ToolProgress(call_id="c", tool="Bash", text=t, total_bytes=1, elapsed=1.0) for t in ("ab", "c\n1%\r99%\nd")
+    ]
+    assert shown(*beats) == "  │ abc\n  │ 99%\n"
 
 
 def test_thinking_and_text_stand_apart():

@@ -22,6 +22,7 @@ from harness.messages import TextDelta, ThinkingDelta, ToolCall, ToolResult
 
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _SHOWN_LINES = 8  # of a tool's result; the model has it all
+_HELD = 4000  # characters of a line that does not end
 _SHOWN_WIDTH = 160
 # Control, format (direction, zero width, tags), half a character, line and paragraph separators.
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -72,7 +73,9 @@ class Renderer:
         self._write, self._color = write, color
         self._midline = False  # text has been written and the line is not ended
         self._thinking = False
-        self._live: set[str] = set()  # calls whose output was shown as it came
+        self._titles: dict[str, str] = {}  # of the last message's calls
+        self._current = ""  # the call that what is written now belongs to
+        self._live: dict[str, str] = {}  # calls whose output is shown as it comes: their last, unfinished line
 
     def show(self, event: Event) -> None:
         match event:
@@ -82,14 +85,18 @@ class Renderer:
                 self._think(text)
             case AssistantMessage(message=message):
                 self._end_line()
-                for call in message.calls:
-                    self._line(f"● {safe(call_title(call))}", "bold")
+                self._titles = {call.id: safe(call_title(call)) for call in message.calls}
+                self._current = ""
             case ToolProgress(text=text, call_id=call_id):
-                self._live.add(call_id)
-                self._output(text)
+                self._head(call_id)
+                self._output(call_id, text)
             case UserMessage(message=ToolResult() as result):
+                self._head(result.call_id)
                 self._result(result)
-            case HookPermissionResult(decision="deny", tool=tool, reason=reason, rule=rule):
+            case HookPermissionResult(decision="allow", call_id=call_id):
+                self._head(call_id)
+            case HookPermissionResult(decision="deny", call_id=call_id, tool=tool, reason=reason, rule=rule):
+                self._head(call_id)
                 self._line(safe(f"  ✗ {_one_line(tool)} denied: {reason}" + (f" [{rule}]" if rule else "")), "red")
             case _:
                 self._about_the_turn(event)
@@ -129,16 +136,24 @@ class Renderer:
         self._thinking = True
         self._put(safe(text), "dim")
 
-    def _output(self, text: str) -> None:
-        self._end_line()
-        for line in text.splitlines()[-_SHOWN_LINES:]:
-            self._line(f"  │ {_clipped(line)}", "dim")
+    def _head(self, call_id: str) -> None:
+        """The call's title, before the first thing that is its own. One that ran ahead of its message has none yet."""
+        if call_id in self._titles and call_id != self._current:
+            self._current = call_id
+            self._line(f"● {self._titles[call_id]}", "bold")
+
+    def _output(self, call_id: str, text: str) -> None:
+        """Whole lines, as they come; what follows the last line break waits for its end."""
+        *lines, self._live[call_id] = (self._live.get(call_id, "")[-_HELD:] + text).split("\n")
+        for line in lines[-_SHOWN_LINES:]:
+            drawn = line.rstrip("\r").rpartition("\r")[2]  # a progress bar: its last state
+            self._line(f"  │ {_clipped(drawn)}", "dim")
 
     def _result(self, result: ToolResult) -> None:
         lines = result.text.splitlines() or ["(nothing)"]
         if result.call_id in self._live:
             lines = lines[-1:]  # the rest was shown as it came
-            self._live.remove(result.call_id)  # servers use ids again
+            del self._live[result.call_id]  # servers use ids again
         more = len(lines) - _SHOWN_LINES
         style = "red" if result.is_error else "dim"
         for number, line in enumerate(lines[:_SHOWN_LINES]):

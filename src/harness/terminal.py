@@ -63,7 +63,7 @@ async def _read(lines: PromptSession[str]) -> str | None:
     """The next line; None where the person leaves."""
     while True:
         try:
-            return await lines.prompt_async("> ")
+            return await lines.prompt_async("> ", handle_sigint=False)
         except KeyboardInterrupt:
             continue  # clears the line
         except EOFError:
@@ -116,7 +116,8 @@ async def _ask(request: PermissionRequest, lines: PromptSession[str]) -> Answer:
     choices = "[y]es, [a]lways, [n]o, or say why not: " if rules else "[y]es, [n]o, or say why not: "
     with patch_stdout():
         try:
-            said = (await lines.prompt_async(choices)).strip()
+            # The prompt reads Ctrl-C as a key; left to itself it would take our signal handler away for good.
+            said = (await lines.prompt_async(choices, handle_sigint=False)).strip()
         except (KeyboardInterrupt, EOFError):
             return Answer("deny", stop=True)
     match said.lower():

@@ -1,0 +1,117 @@
+"""The prompt loop in a real terminal: a conversation, a question, an interrupt."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.scripted.script import parse
+from harness.scripted.server import running
+
+SCRIPT = {
+    "step": [
+        {"when": {"user": "wait"}, "calls": [{"name": "Bash", "arguments": {"command": "echo begun; sleep 60"}}]},
+        {"when": {"user": "hello"}, "text": "Hello from the script."},
+        {"when": {"user": "touch"}, "calls": [{"name": "Bash", "arguments": {"command": "touch made.txt"}}]},
+        {"when": {"last": "tool"}, "text": "I saw the result.", "times": "always"},
+    ]
+}
+
+
+class Terminal:
+    """A pseudo-terminal with `harness` in it; `expect` reads until the text has come."""
+
+    def __init__(self, fd: int, process: "subprocess.Popen[bytes]") -> None:
+        self._fd, self.process, self.seen = fd, process, ""
+
+    def expect(self, text: str, seconds: float = 20) -> str:
+        end, start = time.monotonic() + seconds, len(self.seen)
+        while text not in self.seen[start:]:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self._fd], [], [], left)[0]:
+                pytest.fail(f"{text!r} did not come; the screen has: {self.seen[-2000:]!r}")
+            try:
+                data = os.read(self._fd, 65536)
+            except OSError:
+                data = b""
+            if not data:
+                pytest.fail(f"the terminal closed before {text!r}: {self.seen[-2000:]!r}")
+            self.seen += data.decode(errors="replace")
+            if "\x1b[6n" in data.decode(errors="replace"):
+                os.write(self._fd, b"\x1b[1;1R")  # prompt-toolkit asks where the cursor is
+        return self.seen[start:]
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+
+@contextmanager
+def terminal(cwd: Path, url: str):
+    main, other = pty.openpty()
+    env = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_MODEL": "m", "TERM": "xterm", "NO_COLOR": "1"}
+    env |= {"HOME": str(cwd.parent), "HARNESS_CONFIG_DIR": str(cwd.parent / "state")}
+    command = [sys.executable, "-m", "harness"]
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=other, stdout=other, stderr=other, start_new_session=True
+    ) as p:
+        os.close(other)
+        try:
+            yield Terminal(main, p)
+        finally:
+            p.kill()
+            os.close(main)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "project"
+    project.mkdir()
+    return project
+
+
+def test_a_conversation_a_question_an_interrupt_and_the_end(project):
+    with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
+        screen.expect("/help lists the commands")
+        screen.type("hello\r")
+        screen.expect("Hello from the script.")
+        screen.type("touch it\r")
+        assert "command: touch made.txt" in screen.expect("say why not")
+        screen.type("y\r")
+        screen.expect("I saw the result.")
+        assert (project / "made.txt").exists()
+        screen.type("wait\r")
+        screen.expect("│ begun")
+        screen.type("\x03")
+        screen.expect("aborted_tools", seconds=5)
+        screen.type("/exit\r")
+        assert screen.process.wait(10) == 0
+
+
+def test_refusing_without_a_reason_ends_the_turn(project):
+    with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
+        screen.expect("/help lists the commands")
+        screen.type("touch it\r")
+        screen.expect("say why not")
+        screen.type("n\r")
+        screen.expect("aborted_tools")
+        assert len(server.requests) == 1
+    assert not (project / "made.txt").exists()
+
+
+def test_without_a_terminal_it_says_what_to_use(project):
+    done = subprocess.run(
+        [sys.executable, "-m", "harness"],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert 'harness -p "what to do"' in done.stderr
