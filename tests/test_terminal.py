@@ -3,16 +3,19 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from harness.scripted.script import parse
 from harness.scripted.server import running
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 SCRIPT = {
     "step": [
@@ -27,8 +30,11 @@ SCRIPT = {
 class Terminal:
     """A pseudo-terminal with `harness` in it; `expect` reads until the text has come."""
 
-    def __init__(self, fd: int, process: "subprocess.Popen[bytes]") -> None:
-        self._fd, self.process, self.seen = fd, process, ""
+    def __init__(self, fd: int, pid: int) -> None:
+        self._fd, self._pid, self.seen = fd, pid, ""
+
+    def exit_code(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
 
     def expect(self, text: str, seconds: float = 20) -> str:
         end, start = time.monotonic() + seconds, len(self.seen)
@@ -53,19 +59,21 @@ class Terminal:
 
 @contextmanager
 def terminal(cwd: Path, url: str):
-    main, other = pty.openpty()
     env = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_MODEL": "m", "TERM": "xterm", "NO_COLOR": "1"}
     env |= {"HOME": str(cwd.parent), "HARNESS_CONFIG_DIR": str(cwd.parent / "state")}
     command = [sys.executable, "-m", "harness"]
-    with subprocess.Popen(
-        command, cwd=cwd, env=env, stdin=other, stdout=other, stderr=other, start_new_session=True
-    ) as p:
-        os.close(other)
-        try:
-            yield Terminal(main, p)
-        finally:
-            p.kill()
-            os.close(main)
+    pid, fd = pty.fork()  # the child's controlling terminal, so that Ctrl-C becomes a signal
+    if pid == 0:
+        os.chdir(cwd)
+        os.execve(command[0], command, env)
+    try:
+        yield Terminal(fd, pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        os.close(fd)
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ def test_a_conversation_a_question_an_interrupt_and_the_end(project):
         screen.type("\x03")
         screen.expect("aborted_tools", seconds=5)
         screen.type("/exit\r")
-        assert screen.process.wait(10) == 0
+        assert screen.exit_code() == 0
 
 
 def test_refusing_without_a_reason_ends_the_turn(project):
