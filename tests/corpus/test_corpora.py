@@ -77,6 +77,10 @@ def soup() -> st.SearchStrategy[bytes]:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(soup(), st.integers(1, 50))
 def test_any_bytes_end_in_a_message_or_a_typed_error(data: bytes, size: int):
+    decode_soup(data, size)
+
+
+def decode_soup(data: bytes, size: int) -> None:
     decoder = Decoder(Offered.decode(json.dumps(wire.TOOLS).encode()), Naming("m", "m"))
     try:
         for at in range(0, len(data), size):
@@ -101,6 +105,10 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.integers(1, 30))
 def test_any_text_reads_the_same_however_it_is_split(text: str, size: int):
+    split_reads_the_same(text, size)
+
+
+def split_reads_the_same(text: str, size: int) -> None:
     def stream(pieces: list[str]) -> wire.Case:
         chunks = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -111,3 +119,19 @@ def test_any_text_reads_the_same_however_it_is_split(text: str, size: int):
     expected, _ = wire.decode(whole, iter([wire.body(whole)]))
     got, _ = wire.decode(split, (event + b"\n\n" for event in wire.body(split).split(b"\n\n")))
     assert got == expected
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=100_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(soup(), st.integers(1, 50))
+def test_any_bytes_for_long(data: bytes, size: int):
+    decode_soup(data, size)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=50_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(TEXTS, st.integers(1, 30))
+def test_any_text_for_long(text: str, size: int):
+    split_reads_the_same(text, size)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.messages import Assistant, TextDelta
+from harness.messages import Assistant, TextDelta, Thinking
 from harness.providers.calls import Offered
 from harness.providers.decode import Decoder
 from harness.providers.deltas import Naming
@@ -101,6 +101,7 @@ ONE = {
     "lfm2": "<|tool_call_start|>[read_file(path='a.py', limit=5)]<|tool_call_end|>",
     "olmo": '<function_calls>\nread_file(path="a.py", limit=5)\n</function_calls>',
     "gemma 3": '```tool_code\nread_file(path="a.py", limit=5)\n```',
+    "gemma 3 with print": '```tool_code\nprint(read_file(path="a.py", limit=5))\n```',
     "gemma 4": '<|tool_call>call:read_file{path:<|"|>a.py<|"|>,limit:5}<tool_call|>',
     "harmony": "<|channel|>commentary to=functions.read_file <|constrain|>json<|message|>" + JSON + "<|call|>",
     "harmony bare": f"commentary to=functions.read_file json{JSON}",
@@ -229,3 +230,11 @@ def test_text_flows_until_a_call_begins():
 def test_names_in_the_table_are_unique():
     names = [entry.name for entry in TABLE]
     assert len(names) == len(set(names))
+
+
+def test_harmony_channels_are_thinking_and_text():
+    message = answer(
+        "<|channel|>analysis<|message|>Simple.<|end|><|start|>assistant<|channel|>final<|message|>Hello<|return|>"
+    )
+    assert message.text == "Hello"
+    assert [part.text for part in message.parts if isinstance(part, Thinking)] == ["Simple."]

@@ -74,7 +74,7 @@ class WholeBody:
             )
         for value in values:
             if "choices" not in value and "error" not in value:
-                raise classify(None, {}, text)
+                raise classify(200, {}, text)
             yield value
 
 

@@ -234,6 +234,9 @@ def _told(received: Received, calls: list[ToolCall], usage: Usage | None) -> lis
     if received.dialect and calls:
         names = ", ".join(call.name for call in calls)
         return [Told("text_call", f"The model printed its calls as text ({received.dialect}): {names}.")]
+    mended = [call.name for call, raw in received.calls if call.input and call.arguments != raw]
+    if mended:
+        return [Told("repaired_arguments", f"The model's JSON was damaged and could be read: {', '.join(mended)}.")]
     if not (received.text.strip() or received.thinking.strip() or calls):
         prompt = f" for a prompt of {usage.input_tokens} tokens" if usage and usage.input_tokens else ""
         return [

@@ -51,8 +51,8 @@ class _Answer:
 
 
 def classify(status: int | None, headers: Mapping[str, str], body: str) -> ServerError:
-    """Read a refusal: HTTP status (None: no answer, or an error inside a stream), headers, body."""
-    return _classified(_answer(status, body), headers)
+    """Read a refusal: HTTP status, headers, body. `status` None: no answer, and `body` says why."""
+    return no_answer(body) if status is None else _classified(_answer(status, body), headers)
 
 
 def classify_event(error: Any) -> ServerError:
@@ -63,12 +63,10 @@ def classify_event(error: Any) -> ServerError:
 
 def no_answer(text: str) -> ServerError:
     """There was no HTTP answer: `text` is what the network said."""
-    return _error(Reading("network", retry="CERTIFICATE" not in text.upper()), None, text, None)
+    return _error(Reading("network", retry=not words("CERTIFICATE|SSL").search(text)), None, text, None)
 
 
 def _classified(answer: _Answer, headers: Mapping[str, str]) -> ServerError:
-    if answer.status is None and _NETWORK.match(answer.text):
-        return no_answer(answer.text)
     reading = next(found for rule in _RULES if (found := rule(answer)))
     after = retry_after(headers, answer.text) if reading.retry else None
     return _error(reading, answer.status, answer.message, after)
@@ -135,7 +133,6 @@ def _duration(text: str) -> float | None:
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TRY_AGAIN = words(r"try again (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|m|h)?")
-_NETWORK = Lazy(r"\w*(?:ConnectError|ReadError|ConnectTimeout|ReadTimeout|RemoteProtocolError): ")
 
 
 _QUOTA = words(

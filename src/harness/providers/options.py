@@ -1,5 +1,6 @@
 """What a connection is made from: base URL, key, model, time-outs. Read from settings, flags, environment."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +50,19 @@ class Options:
             "ca_file": env.get("HARNESS_CA_FILE") or None,
             "first_byte_timeout": _milliseconds(env, "API_TIMEOUT_MS", FIRST_BYTE),
             "idle_timeout": _milliseconds(env, "CLAUDE_STREAM_IDLE_TIMEOUT_MS", IDLE),
+            "learnt_file": _cache_home(env) / "harness" / "learnt.json",
             "max_retries": min(_number(env, "CLAUDE_CODE_MAX_RETRIES", 10), MAX_RETRIES),
         }
         found.update({name: value for name, value in settings.items() if value is not None})
         found["default_model"] = env.get("OPENAI_MODEL") or settings.get("default_model")
         return cls(**found)  # type: ignore[arg-type]  # names and types are those of the fields
+
+
+def _cache_home(env: Mapping[str, str]) -> Path:
+    """The platform's cache directory, by its own rules; a library for this would cost start-up 10 ms."""
+    home = Path(env.get("HOME") or Path.home())
+    usual = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
+    return Path(env.get("XDG_CACHE_HOME") or usual)
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:

@@ -41,8 +41,8 @@ _MAXIMUM = words(r"maximum context length (?:is|of) (\d+)")
 _PROMPT = (
     Lazy(r"resulted in (\d+)"),
     Lazy(r"(\d+) (?:tokens )?(?:in the messages|from the input|of text input|in the prompt)"),
-    Lazy(r"your request has (\d+)"),
-    Lazy(r"prompt contains (\d+)"),
+    Lazy(r"your request has (\d+) (?:input )?tokens"),
+    Lazy(r"prompt contains (\d+) (?:input )?tokens"),
     Lazy(r"you requested (\d+) tokens"),
 )
 _GENERIC = words(

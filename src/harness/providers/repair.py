@@ -26,7 +26,6 @@ class Arguments:
     text: str
     input: dict[str, Any] | None
     problem: str = ""
-    repaired: bool = False
 
 
 def read_arguments(raw: str, schema: Schema | None = None, *, whole: bool = True) -> Arguments:
@@ -51,7 +50,7 @@ def read_arguments(raw: str, schema: Schema | None = None, *, whole: bool = True
     if value is None:
         return Arguments("{}", None, f"the arguments are {problem}")
     value = _clean(value, raw)
-    return Arguments(canonical(value), coerced(value, schema), repaired=True)
+    return Arguments(canonical(value), coerced(value, schema))
 
 
 def complete(raw: str) -> bool:

@@ -18,6 +18,7 @@ from harness.providers.patterns import Lazy
 
 _NAME = Lazy(r"[\[\s,]*([A-Za-z_][\w.]*)\(")
 _KEYWORD = Lazy(r"\s*([A-Za-z_]\w*)\s*=(?!=)")
+_PRINT = Lazy(r"\s*print\(")
 _BRACKET = Lazy(r"\s*\]")
 
 
@@ -25,6 +26,8 @@ def _python(text: str, at: int, offered: Offered) -> tuple[list[PrintedCall], in
     """The calls from `at` on, literals as keyword arguments only; none where one cannot be read."""
     calls: list[PrintedCall] = []
     listed = text.startswith("[", lenient.skip(text, at))
+    printed = _PRINT.match(text, at)  # Gemma wraps a call in it
+    at = printed.end() if printed else at
     while match := _NAME.match(text, at):
         values: dict[str, object] = {}
         place = match.end()
@@ -41,6 +44,8 @@ def _python(text: str, at: int, offered: Offered) -> tuple[list[PrintedCall], in
         name = match[1] if match[1] in offered else match[1].rpartition(".")[2]
         at = place + 1
         calls.append(typed_call(name, values, text[match.start(1) : at]))
+    if printed and calls:
+        return (calls, at + 1) if text.startswith(")", at) else ([], at)
     if listed:
         closing = _BRACKET.match(text, at)
         return (calls, closing.end()) if closing else ([], at)
