@@ -187,7 +187,7 @@ def test_live_output_is_not_shown_twice_but_a_later_call_of_that_id_is():
         (HookPermissionResult(call_id="c", tool="Bash", decision="allow", source="mode"), ""),
         (
             System(
-                subtype="api_retry", data={"attempt": 1, "max_retries": 3, "retry_delay_ms": 1500, "error": "Broken."}
+                subtype="api_retry", data={"attempt": 1, "max_retries": 3, "retry_delay_ms": 1500, "message": "Broken."}
             ),
             "! Broken. Asking again in 1.5 s (retry 1 of 3).\n",
         ),

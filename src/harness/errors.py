@@ -23,6 +23,19 @@ ProviderErrorKind = Literal[
     "protocol",  # an answer that is not the protocol: HTML, a stream that ended early
 ]
 
+# The same in the words of SDKs (`conventions.md` 1.5), which have none for a network that failed.
+CATEGORIES: dict[str, str] = {
+    "auth": "authentication_failed",
+    "not_found": "model_not_found",
+    "rate_limit": "rate_limit",
+    "overloaded": "overloaded",
+    "quota": "billing_error",
+    "overflow": "invalid_request",
+    "content_filter": "invalid_request",
+    "bad_request": "invalid_request",
+    "protocol": "server_error",
+}
+
 
 class HarnessError(Exception):
     """An error to show a person: `what` happened, and the `mend` (a command, a flag, or a step).

@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from harness.effects import only_reads
-from harness.errors import ProviderError
+from harness.errors import CATEGORIES, ProviderError
 from harness.events import (
     AssistantMessage,
     Denial,
@@ -276,7 +276,8 @@ def _retry_data(retrying: Retrying) -> dict[str, object]:
         "max_retries": retrying.max_retries,
         "retry_delay_ms": round(retrying.delay * 1000),
         "error_status": retrying.status,
-        "error": retrying.error,
+        "error": CATEGORIES.get(retrying.kind, "unknown"),
+        "message": retrying.error,
     }
 
 

@@ -108,7 +108,7 @@ class Renderer:
                 self._line(safe(text if not mend else f"{text}\n{mend}"), style)
             case System(subtype="api_retry", data=data):
                 delay, of = data["retry_delay_ms"] / 1000, f"{data['attempt']} of {data['max_retries']}"
-                self._line(f"! {safe(str(data['error']))} Asking again in {delay:.1f} s (retry {of}).", "yellow")
+                self._line(f"! {safe(str(data['message']))} Asking again in {delay:.1f} s (retry {of}).", "yellow")
             case Progress(what=what, elapsed=elapsed):
                 self._line(f"… waiting for the {what}: {elapsed:.0f} s", "dim")
             case PreventContinuation(reason=reason):

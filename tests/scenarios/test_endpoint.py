@@ -17,7 +17,8 @@ def test_a_stream_that_breaks_is_asked_for_again_and_counts_for_nothing(house: H
     done = house.ask(broken, {"text": "Kept."}, flags=(*STREAM, "--include-partial-messages"))
     assert (done.code, done.result["result"], done.result["num_turns"]) == (0, "Kept.", 1)
     (retry,) = done.of("system", "api_retry")
-    assert (retry["attempt"], retry["retry_delay_ms"] > 0) == (1, True)
+    assert (retry["attempt"], retry["retry_delay_ms"] > 0, retry["error_status"]) == (1, True, None)
+    assert (retry["error"], "in the middle of the answer" in retry["message"]) == ("unknown", True)
     assert [block["text"] for line in done.of("assistant") for block in line["message"]["content"]] == ["Kept."]
     assert done.asked[0].messages == done.asked[1].messages
     assert not (house.project / "ran").exists()
@@ -29,7 +30,7 @@ def test_a_rate_limit_is_waited_for_as_long_as_the_server_says(house: House):
     assert (done.code, done.result["result"]) == (0, "Fine.")
     assert done.asked[1].arrived - done.asked[0].arrived >= 1
     (retry,) = done.of("system", "api_retry")
-    assert (retry["error_status"], retry["retry_delay_ms"]) == (429, 1000)
+    assert (retry["error_status"], retry["error"], retry["retry_delay_ms"]) == (429, "rate_limit", 1000)
 
 
 @pytest.mark.parametrize(
