@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,24 @@ def test_fails_where_the_tests_do_not_pass(tmp_path):
     assert "I will not guess" in done.stdout
     assert "the demo failed" in done.stdout
     assert not list(tmp_path.glob("harness-demo-*"))
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_leaves_nothing_behind_when_ended(tmp_path, sent, code):
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness", "demo", "--yes"], env=env, stdout=subprocess.PIPE
+    ) as demo_run:
+        assert demo_run.stdout is not None
+        while b"Bash(" not in demo_run.stdout.readline():
+            assert demo_run.poll() is None
+        demo_run.send_signal(sent)
+        try:
+            demo_run.communicate(timeout=20)  # returns when nobody holds the other end, children included
+        finally:
+            demo_run.kill()
+    assert demo_run.returncode == code
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_is_an_answer(monkeypatch, capsys, tmp_path):

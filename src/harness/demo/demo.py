@@ -5,9 +5,11 @@ server on loopback. Whether it worked, the demo learns from running the tests it
 """
 
 import argparse
+import asyncio
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import anyio
 
-from harness.errors import EXIT_ERROR, EXIT_OK, UsageError
+from harness.errors import EXIT_ERROR, EXIT_OK, EXIT_TERMINATED, UsageError
 from harness.events import Result
 from harness.options import SessionOptions
 from harness.render import Renderer, safe
@@ -54,7 +56,10 @@ def main(argv: Sequence[str]) -> int:
         if not options.yes and sys.stdin.isatty() and not _agreed():
             return EXIT_ERROR
         _enter(python.parent, place / "state")
-        return anyio.run(_run, place, f"{python.name} -m pytest -q")
+        try:
+            return anyio.run(_run, place, f"{python.name} -m pytest -q")
+        except asyncio.CancelledError:
+            return EXIT_TERMINATED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,6 +118,9 @@ def _place(*, keep: bool) -> Iterator[Path]:
 
 
 async def _run(place: Path, tests: str) -> int:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  it is the one that anyio.run made
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # unwinds as Ctrl-C does
     repository = place / "dayplan"
     git = _commit(repository)
     policy = Policy(project=repository, home=Path.home(), write=(repository,))
