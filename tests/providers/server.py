@@ -34,6 +34,8 @@ class RawServer:
 
     says: list[Say]
     port: int = 0
+    keep_alive: bool = False
+    connections: int = 0
     asked: list[Asked] = field(default_factory=list)
 
     @property
@@ -41,22 +43,28 @@ class RawServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:]) if k}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            self.asked.append(Asked(head[0].split()[1], headers, body))
-            say = self.says[min(len(self.asked), len(self.says)) - 1]
-            await say(self.asked[-1], writer)
+            await self.answer(reader, writer)
+            while self.keep_alive:
+                await self.answer(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client went away, as some tests make it
         finally:
             writer.close()
 
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:]) if k}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        self.asked.append(Asked(head[0].split()[1], headers, body))
+        say = self.says[min(len(self.asked), len(self.says)) - 1]
+        await say(self.asked[-1], writer)
+
 
 @asynccontextmanager
-async def serving(*says: Say) -> AsyncIterator[RawServer]:
-    raw = RawServer(list(says))
+async def serving(*says: Say, keep_alive: bool = False) -> AsyncIterator[RawServer]:
+    raw = RawServer(list(says), keep_alive=keep_alive)
     server = await asyncio.start_server(raw.handle, "127.0.0.1", 0)
     raw.port = server.sockets[0].getsockname()[1]
     try:

@@ -244,6 +244,20 @@ async def test_an_abandoned_stream_closes_its_connection():
         await asked.aclose()
 
 
+async def test_a_connection_is_kept_for_the_next_request():
+    async def keep(_asked, writer):
+        body = event({"content": "a"}, "stop") + b"data: [DONE]\n\n"
+        head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        writer.write(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+
+    async with serving(keep, keep_alive=True) as server:
+        asked = provider(server.url)
+        for _ in range(3):
+            assert [e async for e in asked.stream(request())]
+        await asked.aclose()
+    assert (server.connections, len(server.asked)) == (1, 3)
+
+
 async def test_what_was_encoded_stays_byte_for_byte():
     first = User((Text("Hi"),))
     async with serving(HELLO) as server:

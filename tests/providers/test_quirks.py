@@ -15,6 +15,7 @@ from harness.providers.schemas import plain_tools
         ("nine_char_ids", {"nine_char_ids": True}),
         ("drop_param:stream_options", {"dropped": ("stream_options",)}),
         ("text_tools", {"text_tools": True}),
+        ("drop_param:tools", {"text_tools": True, "dropped": ()}),
         ("max_completion_tokens", {"output_limit": "max_completion_tokens"}),
     ],
 )

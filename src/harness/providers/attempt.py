@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.providers.decode import Decoder
 
 _MAX_ERROR_BODY = 1 << 20  # bytes of a refusal that are read
+_DRAIN = 0.1  # seconds that the end of a body may take once the answer is whole
 _GRACE = 5.0  # seconds that a finished answer is waited on for its usage
 
 
@@ -56,8 +57,9 @@ class Attempt:
                     if decoder.ended:
                         break
                     limit = _GRACE if decoder.finished else self._options.idle_timeout
-            for event in decoder.close():
-                yield event
+                for event in decoder.close():
+                    yield event
+                await _drain(chunks)
         finally:
             await response.aclose()
 
@@ -150,6 +152,16 @@ def no_answer(error: Exception, shown: str, connect_timeout: float) -> NoAnswer:
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return NoAnswer(f"{shown} cannot be asked: {words}", "Check OPENAI_BASE_URL.", tries=1)
     return NoAnswer(f"The request to {shown} failed: {words}", "Check that the server runs, and its log.", tries=99)
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read to the end of the body, which is mostly there already: so the connection serves the next request."""
+    try:
+        with anyio.move_on_after(_DRAIN):
+            async for _ in chunks:
+                pass
+    except httpx.HTTPError:
+        pass  # the answer is whole; the next request makes a new connection
 
 
 def _bytes(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -111,7 +111,7 @@ class Encoder:
         encoded: dict[str, Any] = {"role": "assistant", "content": text}
         if not calls:
             return encoded
-        if thoughts and thoughts[0].field.isidentifier():
+        if thoughts and thoughts[0].field.isidentifier() and thoughts[0].field not in self.quirks.dropped:
             encoded[thoughts[0].field] = "\n".join(part.text for part in thoughts)
         elif self.quirks.reasoning:
             encoded[self.quirks.reasoning] = ""

@@ -152,7 +152,9 @@ _FINAL_500 = words(
     r"json\.exception|Failed to parse|not supported|must be |is required|requires more system memory"
     r"|Unable to generate parser"
 )
-_MODEL_WROTE_BADLY = words(r"could not parse region as JSON|failed to parse tool call|parse tool call arguments")
+_MODEL_WROTE_BADLY = words(
+    r"could not parse region as JSON|failed to parse tool call|parse tool call arguments|tool_use_failed"
+)
 
 # What a 400 asks for, in the order in which the patterns are tried.
 _FIXES: tuple[tuple[str, Lazy], ...] = (
@@ -175,7 +177,7 @@ _FIXES: tuple[tuple[str, Lazy], ...] = (
 )
 _DROPPED = words(
     r"(?:Unknown|Unrecognized|Unsupported|Unexpected) (?:request )?(?:parameter|argument|field)s?"
-    r"(?: supplied)?:? *['\"`]?(\w+)"
+    r"(?: supplied)?:? *['\"`]?(\w+)|property '(\w+)' is (?:unsupported|not supported)"
 )
 
 
@@ -187,7 +189,7 @@ def _fix(answer: _Answer) -> str:
         if pattern.search(answer.text):
             return name
     match = _DROPPED.search(answer.text)
-    return f"drop_param:{match[1]}" if match else ""
+    return f"drop_param:{match[1] or match[2]}" if match else ""
 
 
 def _quota(a: _Answer) -> Reading | None:
@@ -213,6 +215,8 @@ def _overflow(a: _Answer) -> Reading | None:
 def _not_found(a: _Answer) -> Reading | None:
     if a.status != 404 and not _MISSING.search(a.text):
         return None
+    if (fix := _fix(a)) == "text_tools":  # OpenRouter: no provider of this model knows tools
+        return Reading("bad_request", fix=fix)
     nothing_there = re.fullmatch(r"(404 )?(file |page )?not found(_error)?( 404)?", a.text.strip(), re.IGNORECASE)
     wrong_path = a.status == 404 and (nothing_there or not words("model").search(a.text))
     return Reading("not_found", hint="base_url" if wrong_path else "")

@@ -50,6 +50,7 @@ _FIXES: Mapping[str, tuple[Callable[[Quirks], Quirks], str]] = {
 
 def learn(quirks: Quirks, fix: str) -> tuple[Quirks, str] | None:
     """What a refusal teaches: the new quirks and what to tell people; None where it teaches nothing new."""
+    fix = "text_tools" if fix == "drop_param:tools" else fix
     if fix.startswith("drop_param:"):
         name = fix.partition(":")[2]
         if name in {*quirks.dropped, "model", "messages", "stream"}:
