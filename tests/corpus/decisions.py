@@ -49,9 +49,12 @@ def linked(links: Mapping[str, str]) -> Callable[[Path], Path]:
     return real
 
 
+NO_LINKS = linked({})
+
+
 def roots_for(
     *, project: Path = PROJECT, cwd: Path = PROJECT, home: Path = HOME, extra: tuple[Path, ...] = (),
-    real: Callable[[Path], Path] = linked({}),
+    real: Callable[[Path], Path] = NO_LINKS,
 ) -> Roots:  # fmt: skip
     return Roots(project=project, cwd=cwd, home=home, extra=extra, real=real)
 

@@ -7,6 +7,7 @@ from harness.permissions import paths, places
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.permissions.modes import Action, verdict
 from harness.permissions.paths import Roots, path_rule
+from harness.permissions.patterns import escaped
 from harness.permissions.rules import SHELLS, Rule, Rules, tool_rule
 
 
@@ -48,7 +49,7 @@ def decide_read(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) -
         return by_rule(rule)
     if paths.readable(where, roots) or paths.inside(where, roots):
         return from_mode("read", mode, f"it reads {where.named}")
-    suggestions = tuple(f"Read(/{paths.gitignore_escape(str(each.parent)).rstrip('/')}/**)" for each in where.both)
+    suggestions = tuple(f"Read(/{escaped(str(each.parent)).rstrip('/')}/**)" for each in where.both)
     if places.sensitive(where, roots):
         return from_mode("read sensitive", mode, f"{where.real} may hold secrets", suggestions)
     return from_mode("read outside", mode, f"{where.real} is outside the working directories", suggestions)
@@ -73,7 +74,7 @@ def decide_write(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) 
     bare = tool_rule(rules.allow, "Edit" if tool in SHELLS else tool, {})
     if rule := bare or path_rule(rules.allow, "Edit", where, roots):
         return by_rule(rule)
-    suggestions = tuple(f"Edit(/{paths.gitignore_escape(str(each))})" for each in where.both)
+    suggestions = tuple(f"Edit(/{escaped(str(each))})" for each in where.both)
     if paths.inside(where, roots):
         return from_mode("edit", mode, f"it writes {where.named}", suggestions)
     return from_mode("edit outside", mode, f"{where.real} is outside the working directories", suggestions)

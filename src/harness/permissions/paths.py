@@ -6,19 +6,14 @@ gives (`os.path.realpath` in a session, a table in tests): a decision is a pure 
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.paths import within
+from harness.permissions.patterns import compiled, folded
 from harness.permissions.rules import Rule
-
-if TYPE_CHECKING:  # loaded with the first path rule
-    from pathspec import GitIgnoreSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +59,6 @@ def normal(path: Path) -> Path:
     return Path("/" + os.path.normpath(path).lstrip("/"))
 
 
-def folded(text: str) -> str:
-    """For comparing names as the most forgiving file systems do: case and Unicode form do not count."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
 # ---- gitignore patterns -------------------------------------------------------------------------------------
 
 
@@ -84,28 +74,10 @@ def _anchor(rule: Rule, roots: Roots) -> tuple[Path, str]:
     return roots.cwd, re.sub(r"\A(\./)+", "", text)
 
 
-@lru_cache(maxsize=2048)
-def _spec(pattern: str, forbids: bool) -> "GitIgnoreSpec":
-    """`forbids`: deny and ask reach further than allow: any depth, the directory itself, any case."""
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  not needed at start-up
-
-    if pattern.startswith("#"):
-        pattern = "\\" + pattern
-    if not forbids:
-        return GitIgnoreSpec.from_lines([pattern])
-    pattern = folded(pattern)
-    if re.fullmatch(r"[^/]+/\*\*", pattern):  # one segment: a directory of that name wherever it is
-        pattern = "**/" + pattern
-    lines = [pattern]
-    if pattern.endswith("/**") and pattern != "/**":
-        lines.append(pattern.removesuffix("/**"))
-    return GitIgnoreSpec.from_lines(lines)
-
-
 def _covers(rule: Rule, path: Path, roots: Roots) -> bool:
     anchor, pattern = _anchor(rule, roots)
     forbids = rule.behavior != "allow"
-    spec = _spec(pattern, forbids)
+    spec = compiled(pattern, forbids)
     for base in {anchor, normal(roots.real(anchor))}:
         child, parent = (Path(folded(str(path))), Path(folded(str(base)))) if forbids else (path, base)
         if within(child, parent):
@@ -188,8 +160,15 @@ def _may_equal(one: str, other: str) -> bool:
         return fnmatchcase(one, other) or one == other or "{" in other
     if not wild.search(other):
         return fnmatchcase(other, one.replace("\\", "")) or "\\" in one
-    first, second = wild.split(one)[0], wild.split(other)[0]
-    return first.startswith(second) or second.startswith(first)
+    heads, tails = ({wild.split(each)[end] for each in (one, other)} for end in (0, -1))
+    if re.search(r"[\[\\{]", one + other):
+        tails = {""}
+    return _nested(heads, str.startswith) and _nested(tails, str.endswith)
+
+
+def _nested(pair: set[str], test: Callable[[str, str], bool]) -> bool:
+    short, long = min(pair, key=len), max(pair, key=len)
+    return test(long, short)
 
 
 # ---- working directories ------------------------------------------------------
@@ -209,8 +188,3 @@ def readable(where: Place, roots: Roots) -> bool:
 
 def is_plan_file(where: Place, roots: Roots) -> bool:
     return roots.plan_file is not None and where.named == roots.plan_file == where.real
-
-
-def gitignore_escape(path: str) -> str:
-    """A path as a gitignore pattern that matches only itself."""
-    return re.sub(r"([\\*?\[\]!#]| \Z)", r"\\\1", path)

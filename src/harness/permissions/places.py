@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.paths import within
-from harness.permissions.paths import Place, Roots, folded
+from harness.permissions.paths import Place, Roots
+from harness.permissions.patterns import folded
 from harness.permissions.tables import names
 
 # Directories and files that later start programs or change rights (`conventions.md` 2.3, and our own).
@@ -19,6 +20,9 @@ PROTECTED_FILES = names(
     ".lefthook.yml .lefthook.yaml gradle-wrapper.properties maven-wrapper.properties .devcontainer.json .ripgreprc "
     "pyrightconfig.json .mcp.json .claude.json"
 )
+
+
+_PROTECTED = PROTECTED_DIRS | PROTECTED_FILES
 
 
 def protected(where: Place) -> bool:
@@ -38,10 +42,15 @@ def _protected(path: Path) -> bool:
     return parts[-1] in PROTECTED_FILES
 
 
-def may_be_protected(pattern: str) -> bool:
-    """Whether a shell glob could expand to a protected name."""
+def may_be_protected(pattern: str, *, hidden_only: bool = False) -> bool:
+    """Whether a shell glob could expand to a protected name (`hidden_only`: to one that starts with a dot).
+
+    A wildcard does not stand for a leading dot; were `dotglob` set, the sandbox would still protect them.
+    """
     globs = [part for part in folded(pattern).split("/") if re.search(r"[*?\[]", part)]
-    return any(fnmatchcase(name, glob) for glob in globs for name in PROTECTED_DIRS | PROTECTED_FILES)
+    hidden = any(glob.startswith((".", "[")) and fnmatchcase(name, glob) for glob in globs for name in _PROTECTED)
+    visible = [name for name in _PROTECTED if not name.startswith(".") and not hidden_only]
+    return hidden or any(fnmatchcase(name, glob) for glob in globs for name in visible)
 
 
 # Where people keep secrets, below any home (`security.md` 3.1, step 5).

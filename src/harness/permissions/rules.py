@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from harness.permissions.patterns import pattern_problem
 from harness.permissions.tables import names
 from harness.permissions.wildcard import glob_match
 
@@ -153,7 +154,7 @@ def _path(tool: str, specifier: str) -> tuple[Kind, str, str, str]:
     family = "Edit" if tool in EDITORS else "Read"
     if tool != family:
         return "path", "", "", f"path rules of {tool} are not consulted, write {family}({specifier})"
-    return "path", specifier, "", "a pattern cannot start with '!'" if specifier.startswith("!") else ""
+    return "path", specifier, "", pattern_problem(specifier)
 
 
 def _param(param: re.Match[str], behavior: Behavior) -> tuple[Kind, str, str, str]:
@@ -247,7 +248,5 @@ def broad(rule: Rule) -> bool:
         return False
     head, _, rest = re.sub(r":\*\Z", " *", rule.specifier).partition(" ")
     program = re.sub(r"[\d.]*\*?\Z", "", head)
-    runs_anything = program in _INTERPRETERS and (
-        rest in {"", "*"} or rest.split(" ")[0] in {"run", "exec", "-c", "-e", "-m"}
-    )
-    return head.startswith("*") or runs_anything
+    anything = {"", "*", *(f"{word} *" for word in ("run", "exec", "-c", "-e", "-m"))}
+    return head.startswith("*") or (program in _INTERPRETERS and rest in anything)

@@ -274,7 +274,7 @@ class _Judge:
                     fixed = _before_glob(path) if path and "glob" in word.loose else Path(path) if path else None
                     if fixed is None:
                         return "which file it changes is not known"
-                    if "glob" in word.loose and may_be_protected(str(path)):
+                    if "glob" in word.loose and may_be_protected(str(path), hidden_only=touched.removes):
                         return "a wildcard may reach a protected file"
                     decision = decide(fixed, self.tool, self.rules, self.mode, self.roots)
                     if not isinstance(decision, Allow):

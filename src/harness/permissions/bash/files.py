@@ -37,6 +37,7 @@ class Touching:
 
     reads: tuple[Word, ...]
     writes: tuple[Word, ...]
+    removes: bool = False  # and nothing new is put there
 
 
 def touches(words: Sequence[Word]) -> Touching | str:
@@ -60,7 +61,7 @@ def touches(words: Sequence[Word]) -> Touching | str:
     if not operands:
         return f"`{name}` without operands"
     if name not in {"cp", "mv"}:
-        return Touching((), operands)
+        return Touching((), operands, removes=name in {"rm", "rmdir"})
     *sources, target = operands
     landing = [_below(target, source) for source in sources]
     if not sources or None in landing:

@@ -20,7 +20,7 @@ class Flow:
     def __init__(self, cwd: Path, home: Path) -> None:
         self.here: tuple[Path | None, ...] = (cwd,)
         self.moved = False
-        self._home = home
+        self.home = home
         self._failed: tuple[Path | None, ...] = ()
 
     def change(self, command: Command) -> None:
@@ -33,10 +33,10 @@ class Flow:
         if command.program != "cd" or len(operands) > 1 or command.assignments:
             return None
         if not operands:
-            return self._home
+            return self.home
         word = operands[0]
         if word.raw == "~" or (word.loose == {"tilde"} and word.raw.startswith("~/")):
-            return Path(normpath(str(self._home) + word.text[1:]))
+            return Path(normpath(str(self.home) + word.text[1:]))
         if not word.literal or word.text.startswith("-") or not word.text:
             return None
         if word.text.startswith("/"):
@@ -48,6 +48,11 @@ class Flow:
         self._failed = ()
         if len(self.here) > _MOST:
             self.lose()
+
+    def maybe(self, before: tuple[Path | None, ...]) -> None:
+        """What just ran may have run in shells of its own: the directories from before count too."""
+        self._failed += before
+        self.settle()
 
     def lose(self) -> None:
         self.here = (None,)

@@ -8,39 +8,26 @@ The only module that imports tree_sitter: import it when a command must be judge
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
+from harness.permissions.bash import nodes
 from harness.permissions.bash.disguise import disguised
 from harness.permissions.bash.flow import Flow
 from harness.permissions.bash.script import Assignment, Command, Redirect, Script
-from harness.permissions.bash.words import Word, read_word
+from harness.permissions.bash.words import Word, read_document, read_word
 from harness.permissions.bash.wrappers import base, wrapped
-from harness.permissions.tables import names
 
 LIMIT = 10_000  # characters; longer lines are still searched for what is denied, and always ask
 _HARD_LIMIT = 1_000_000
 _MOST_COMMANDS = 2_000
 _DEPTH = 150  # of the syntax tree; Python's own recursion ends at about a thousand
-
-_STATEMENTS = names(
-    "program list pipeline subshell compound_statement do_group redirected_statement negated_command command "
-    "if_statement elif_clause else_clause while_statement for_statement case_statement case_item "
-    "command_substitution process_substitution"
-)
-_WORDS = names(
-    "word number string raw_string ansi_c_string translated_string concatenation simple_expansion expansion "
-    "command_substitution process_substitution arithmetic_expansion brace_expression"
-)
-_EXPANSIONS = names("simple_expansion expansion command_substitution process_substitution arithmetic_expansion")
-_REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
-_BEFORE_COMMENT = frozenset({b"", b" ", b"\t", b"\n", b";", b"&", b"|", b"(", b")"})
 _MOVERS = frozenset({"cd", "pushd", "popd"})
-_BRANCHES = frozenset({"if_statement", "while_statement", "for_statement", "case_statement", "function_definition"})
 _TEST = re.compile(r"\[\[?\s+(!\s+)?(-[bcdefhknprsuwxzLS]\s+[\w./-]+|[\w./-]+\s+(=|==|!=)\s+[\w./-]+)\s+\]\]?\Z")
 
 
@@ -56,6 +43,7 @@ def parse(text: str, cwd: Path, home: Path) -> Script:
     problems += disguised(text)
     if len(text) > _HARD_LIMIT:
         return Script(text, unreadable=tuple(problems))
+    # bash joins lines at a backslash even in the middle of a word, the grammar does not: both readings count
     readings = [text, text.replace("\\\n", "")] if "\\\n" in text else [text]
     walks = [_Walk(reading, cwd, home) for reading in readings]
     for walk in walks:
@@ -66,6 +54,15 @@ def parse(text: str, cwd: Path, home: Path) -> Script:
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(note for walk in walks for note in walk.unlisted)),
     )
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A simple command as it is gathered. The grammar takes words behind a redirection for its targets."""
+
+    words: list[Word] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    redirects: list[Redirect] = field(default_factory=list)
 
 
 class _Walk:
@@ -86,33 +83,36 @@ class _Walk:
 
     # -- statements
 
-    def _visit(self, node: Node) -> None:
+    def _visit(self, node: Node, redirects: Sequence[Node] = ()) -> None:
+        """`redirects` stand behind the statement and are for its last command."""
         self._depth += 1
         if self._depth > _DEPTH or len(self.commands) >= _MOST_COMMANDS:
             self.unreadable.append("it is nested too deeply or has too many parts")
         else:
-            self._statement(node)
+            self._statement(node, redirects)
         self._depth -= 1
 
-    def _statement(self, node: Node) -> None:
+    def _statement(self, node: Node, redirects: Sequence[Node]) -> None:
         kind = node.type
-        if kind in _REDIRECTS:
-            self._loose_redirect(node)
-        elif kind in {"command", "declaration_command", "unset_command", "variable_assignment", "variable_assignments"}:
-            self._command(node, ())
+        if kind in nodes.COMMANDS:
+            self._command(node, redirects)
         elif kind == "test_command":
             self._test(node)
         elif kind == "redirected_statement":
-            self._redirected(node)
+            self._redirected(node, redirects)
         elif kind == "list":
-            self._list(node)
-        elif kind in _BRANCHES:
+            self._list(node, redirects)
+        elif kind in nodes.CHAINS:
+            self._chain(node, redirects)
+        elif kind in nodes.BRANCHES:
             self._branch(node)
-        elif kind in {"subshell", "pipeline", "command_substitution", "process_substitution"}:
+        elif kind in nodes.SUBSTITUTIONS or kind == "subshell":
             with self._flow.enclosed():
                 self._children(node)
+        elif kind in nodes.REDIRECTS:
+            self._loose_redirects([node])
         else:
-            if node.is_named and kind not in _STATEMENTS | _WORDS and kind != "comment":
+            if node.is_named and kind not in nodes.STATEMENTS | nodes.WORDS:
                 self._note(kind)
             self._children(node)
 
@@ -133,28 +133,27 @@ class _Walk:
 
     def _covered(self, node: Node) -> None:
         """No text may lie between the parts the grammar names, else we would not have seen it."""
-        if node.type in _WORDS or node.type.startswith("heredoc"):
-            return
-        end = node.start_byte
-        for child in node.children:
-            gap = self._source[end : child.start_byte]
-            if gap.replace(b"\\\n", b"").strip(b" \t\n"):
-                self.unreadable.append("a part of it is not understood")
-            before = self._source[child.start_byte - 1 : child.start_byte]
-            if child.type == "comment" and before not in _BEFORE_COMMENT:
-                self.unreadable.append("what looks like a comment may not be one")
-            end = max(end, child.end_byte)
+        if problem := nodes.gap_problem(node, self._source):
+            self.unreadable.append(problem)
 
-    def _list(self, node: Node) -> None:
-        left, operator, right = node.children[0], node.children[1:-1], node.children[-1]
+    def _list(self, node: Node, redirects: Sequence[Node]) -> None:
         self._covered(node)
-        self._visit(left)
-        if any(token.type == "&&" for token in operator):
-            self._visit(right)
-        else:
+        self._visit(node.children[0])
+        joined = any(token.type == "&&" for token in node.children[1:-1])
+        if not joined:
             self._flow.settle()
-            self._visit(right)
+        self._visit(node.children[-1], redirects)
+        if not joined:
             self._flow.settle()
+
+    def _chain(self, node: Node, redirects: Sequence[Node]) -> None:
+        """A pipeline's parts run in shells of their own, but the grammar also puts `cd x && y | z` here."""
+        self._covered(node)
+        before = self._flow.here
+        for child in node.children:
+            self._visit(child, redirects if child == node.children[-1] else ())
+        if node.type == "pipeline":
+            self._flow.maybe(before)
 
     def _branch(self, node: Node) -> None:
         """Loops, conditions, functions: their commands count as run; a `cd` in one makes the place unknown."""
@@ -167,7 +166,7 @@ class _Walk:
         before = self._flow.here
         self._covered(node)
         for child in node.children:
-            if child.type in _WORDS:
+            if child.type in nodes.WORDS:
                 self._word(child)
             else:
                 self._visit(child)
@@ -176,79 +175,78 @@ class _Walk:
             self._flow.lose()
             self.unlisted.append("it changes directory inside a loop, branch or function")
 
-    def _redirected(self, node: Node) -> None:
+    def _redirected(self, node: Node, more: Sequence[Node]) -> None:
         self._covered(node)
         body = node.child_by_field_name("body")
-        redirects = [child for child in node.children if child.type in _REDIRECTS]
-        if body is None or body.type in {"command", "declaration_command", "unset_command", "variable_assignment"}:
-            self._command(body or node, redirects)
-            return
-        self._visit(body)
-        for redirect in redirects:
-            self._loose_redirect(redirect)
+        redirects = [*(child for child in node.children if child.type in nodes.REDIRECTS), *more]
+        if body is None:
+            self._loose_redirects(redirects)
+        elif body.type in nodes.COMMANDS | nodes.CHAINS or body.type == "redirected_statement":
+            self._visit(body, redirects)
+        else:
+            self._visit(body)
+            self._loose_redirects(redirects)
 
-    def _loose_redirect(self, node: Node) -> None:
-        """A redirect of a group or of nothing: a command without words, so that its target is judged."""
-        self._add(Command(self._text(node), redirects=tuple(self._redirects(node))))
+    def _loose_redirects(self, redirects: Sequence[Node]) -> None:
+        """Those of a group or of nothing: a command without words, so that their targets are judged."""
+        parts = _Parts()
+        for redirect in redirects:
+            self._redirect(redirect, parts)
+        if parts.words:
+            self.unreadable.append("words stand behind a redirection of a group")
+        self._add(" ".join(map(self._text, redirects)), parts)
 
     # -- simple commands
 
-    def _command(self, node: Node, redirects: list[Node] | tuple[()]) -> None:
-        words: list[Word] = []
-        assignments: list[Assignment] = []
-        found: list[Redirect] = []
-        if node.type == "redirected_statement":
-            parts = []
-        else:
-            parts = node.children if node.type != "variable_assignment" else [node]
-            if parts != [node]:
-                self._covered(node)
-        for part in parts:
-            if part.type == "variable_assignment":
-                assignments.append(self._assignment(part))
-            elif part.type in _REDIRECTS:
-                found += self._redirects(part)
-            elif part.type == "command_name":
-                words.append(self._word(part.children[0] if part.children else part))
-            elif part.type in _WORDS or not part.is_named or part.type in {"variable_name", "special_variable_name"}:
-                words.append(self._word(part))
+    def _command(self, node: Node, redirects: Sequence[Node]) -> None:
+        parts = _Parts()
+        self._covered(node)
+        for child in [node] if node.type == "variable_assignment" else node.children:
+            if child.type == "variable_assignment":
+                parts.assignments.append(self._assignment(child))
+            elif child.type in nodes.REDIRECTS:
+                self._redirect(child, parts)
             else:
-                self._note(part.type)
-                words.append(self._word(part))
-        if node.type in {"declaration_command", "unset_command"}:
-            words += [Word(item.value.raw, f"{item.name}={item.value.text}", item.value.loose) for item in assignments]
-            assignments = []
+                inner = child.children[0] if child.type == "command_name" and child.children else child
+                if inner.is_named and inner.type not in nodes.WORDS:
+                    self._note(inner.type)
+                parts.words.append(self._word(inner))
+        if node.type in {"declaration_command", "unset_command"}:  # `export A=b`: the assignments are its words
+            parts.words += [Word(a.value.raw, f"{a.name}={a.value.text}", a.value.loose) for a in parts.assignments]
+            parts.assignments = []
         for redirect in redirects:
-            found += self._redirects(redirect)
-        self._add(Command(self._text(node), tuple(words), tuple(assignments), tuple(found)))
+            self._redirect(redirect, parts)
+        self._add(self._text(node), parts)
 
-    def _add(self, command: Command) -> None:
-        if command.words and not command.words[0].literal:
+    def _add(self, raw: str, parts: _Parts) -> None:
+        words = tuple(parts.words)
+        if words and not words[0].literal:
             self.unlisted.append("which program it runs is known only when it runs")
-        loose = {kind for word in command.words for kind in word.loose}
-        if "complex" in loose:
-            self.unlisted.append("it uses an expansion that may execute or assign")
-        if "unsure" in loose:
-            self.unreadable.append("its quoting is not understood")
-        placed = Command(
-            command.raw, command.words, command.assignments, command.redirects,
-            self._flow.here, self._background, self._flow.moved,
-        )  # fmt: skip
-        self.commands.append(placed)
-        if placed.program in _MOVERS:
-            self._flow.change(placed)
-        elif any(base(words[0]) in _MOVERS for words in wrapped(placed.words)[0]):
+        command = Command(
+            raw,
+            words,
+            tuple(parts.assignments),
+            tuple(parts.redirects),
+            self._flow.here,
+            self._background,
+            self._flow.moved,
+        )
+        self.commands.append(command)
+        if command.program in _MOVERS:
+            self._flow.change(command)
+        elif any(base(behind[0]) in _MOVERS for behind in wrapped(words)[0]):
             self._flow.lose()
 
     def _test(self, node: Node) -> None:
         """`[ -f x ]` and the like: a command if it is of the simplest form, else only searched."""
         text = self._text(node)
-        if _TEST.match(text):
-            self._add(Command(text, tuple(read_word(part) for part in text.split())))
+        if not _TEST.match(text):
+            self._note(node.type)
+            for part in node.children:
+                self._word(part)
             return
-        self._note(node.type)
-        for part in node.children:
-            self._word(part)
+        opening, *words, closing = text.split()
+        self._add(text, _Parts([Word(opening, opening), *map(read_word, words), Word(closing, closing)]))
 
     def _assignment(self, node: Node) -> Assignment:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
@@ -260,39 +258,34 @@ class _Walk:
             text += "+"
         return Assignment(text, self._word(value) if value is not None else Word("", ""))
 
-    def _redirects(self, node: Node) -> Iterator[Redirect]:
-        if node.type != "file_redirect":  # here-documents and -strings: commands may hide inside
-            if node.type == "heredoc_redirect" and not self._plain_heredoc(node):
-                self.unreadable.append("where its here-document ends is not certain")
-            for child in node.children:
-                if child.type in _REDIRECTS:
-                    yield from self._redirects(child)
-                elif child.type in _WORDS | {"heredoc_body"}:
-                    self._word(child)
-                elif child.is_named and not child.type.startswith("heredoc"):
-                    self._visit(child)
+    def _redirect(self, node: Node, parts: _Parts) -> None:
+        """Read a redirection; words that the grammar puts behind its target belong to the command."""
+        if node.type != "file_redirect":
+            self._here_document(node, parts)
             return
         operator = next((child.type for child in node.children if not child.is_named), "")
-        targets = [child for child in node.children if child.is_named and child.type != "file_descriptor"]
-        for target in targets:
-            yield Redirect(operator, self._word(target))
-        if not targets and not operator.endswith("-"):
+        named = [child for child in node.children if child.is_named and child.type != "file_descriptor"]
+        words = [self._word(child) for child in named]
+        if operator.endswith("-"):  # `>&-` has no target
+            words.insert(0, Word("-", "-"))
+        elif not words:
             self.unreadable.append("a redirection has no target")
+        parts.redirects += [Redirect(operator, word) for word in words[:1]]
+        parts.words += words[1:]
 
-    def _plain_heredoc(self, node: Node) -> bool:
-        """Whether bash ends this document where the grammar does: at the first line that is the delimiter."""
-        parts = {child.type: child for child in node.children}
-        delimiter = self._text(parts["heredoc_start"]) if "heredoc_start" in parts else ""
-        name = re.fullmatch(r"(['\"]?)(\w+)\1", delimiter)
-        if not name or "heredoc_end" not in parts:
-            return False
-        if "heredoc_body" not in parts:
-            return True
-        body = self._source[parts["heredoc_body"].start_byte : parts["heredoc_end"].start_byte].decode(
-            "utf-8", "replace"
-        )
-        strip = "\t" if any(child.type == "<<-" for child in node.children) else ""
-        return not any(line.lstrip(strip) == name[2] if strip else line == name[2] for line in body.split("\n"))
+    def _here_document(self, node: Node, parts: _Parts) -> None:
+        """A here-document or -string; the rest of its line stands inside its node."""
+        if node.type == "heredoc_redirect" and not nodes.plain_heredoc(node, self._source):
+            self.unreadable.append("where its here-document ends is not certain")
+        for child in node.children:
+            if child.type in nodes.REDIRECTS:
+                self._redirect(child, parts)
+            elif child.type == "heredoc_body" or (child.type in nodes.WORDS and node.type == "herestring_redirect"):
+                self._word(child)
+            elif child.type in nodes.WORDS:
+                parts.words.append(self._word(child))
+            elif child.is_named and not child.type.startswith("heredoc"):
+                self._visit(child)
 
     # -- words
 
@@ -303,16 +296,20 @@ class _Walk:
         for inner in self._expansions(node):
             begin = len(raw[: inner.start_byte - start].decode("utf-8", "replace"))
             expansions[begin] = (begin + len(self._text(inner)), inner.type)
-        if node.type == "heredoc_body":
-            return Word("", "")
-        return read_word(raw.decode("utf-8", "replace"), expansions)
+        text = raw.decode("utf-8", "replace")
+        word = read_document(text, expansions) if node.type == "heredoc_body" else read_word(text, expansions)
+        if "complex" in word.loose:
+            self.unlisted.append("it uses an expansion that may execute or assign")
+        if "unsure" in word.loose:
+            self.unreadable.append("its quoting is not understood")
+        return word
 
     def _expansions(self, node: Node) -> Iterator[Node]:
         """The outermost expansions of a word; commands anywhere inside them are visited on the way."""
         stack = [node]
         while stack:
             current = stack.pop()
-            if current.type in _EXPANSIONS:
+            if current.type in nodes.EXPANSIONS:
                 yield current
                 self._substitutions(current)
             else:
@@ -322,11 +319,21 @@ class _Walk:
         stack = [node]
         while stack:
             current = stack.pop()
-            if current.type in {"command_substitution", "process_substitution"}:
+            if current.type in nodes.SUBSTITUTIONS:
                 with self._flow.enclosed():
                     self._visit(current)
+                self._backticks(self._text(current))
             else:
                 stack += reversed(current.children)
+
+    def _backticks(self, text: str) -> None:
+        """Backslashes inside backticks are read twice, which the grammar does not do."""
+        if not (text.startswith("`") and "\\" in text) or self._depth > _DEPTH // 10:
+            return
+        self.unlisted.append("it has backslashes inside backticks")
+        here = self._flow.here[0] or self._flow.home
+        inner = _Walk(re.sub(r"\\([$`\\])", r"\1", text[1:-1]), here, self._flow.home)
+        self.commands += inner.commands[: _MOST_COMMANDS - len(self.commands)]
 
     def _text(self, node: Node) -> str:
         return self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")

@@ -161,6 +161,12 @@ def _unquoted_text(raw: str) -> str:
     return re.sub(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"|\$\{[^}]*\}", "_", raw, flags=re.DOTALL)
 
 
+def read_document(text: str, expansions: Mapping[int, tuple[int, str]]) -> Word:
+    """A here-document's body: only what its expansions may do is of interest."""
+    loose = {_expansion_kind(kind, text[start:end]) for start, (end, kind) in expansions.items()}
+    return Word("", "", frozenset(loose))
+
+
 def read_word(raw: str, expansions: Mapping[int, tuple[int, str]] | None = None) -> Word:
     """Remove the quotes of one word. `expansions`: offset in `raw` -> (end offset, grammar's node type)."""
     return _Reader(raw, expansions or {}).read()

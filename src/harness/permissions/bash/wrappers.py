@@ -35,13 +35,17 @@ _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 # Programs that run their arguments, and how many operands may stand before those (`_ANY`: any number).
 _ANY = 1_000
+_MOST_WORDS = 20_000  # in all of them together
 _MOST = 100  # argument lists behind one command; more are not searched, and ask
 EXEC_WRAPPERS: dict[str, int] = (
     dict.fromkeys(
-        names("time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
-        "nsenter strace ltrace exec coproc caffeinate systemd-run runuser setpriv firejail proxychains proxychains4 "
-        "rlwrap unbuffer numactl gdb valgrind perf dbus-run-session xvfb-run fakeroot catchsegv pkexec sg gosu "
-        "su-exec tini dumb-init ts torify torsocks eatmydata cpulimit prlimit choom nocorrect nq tsp"), 0
+        names(
+            "! time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
+            "nsenter strace ltrace exec coproc caffeinate systemd-run runuser setpriv firejail proxychains "
+            "proxychains4 rlwrap unbuffer numactl gdb valgrind perf dbus-run-session xvfb-run fakeroot catchsegv "
+            "pkexec gosu su-exec tini dumb-init ts torify torsocks eatmydata cpulimit prlimit choom nocorrect nq tsp"
+        ),
+        0
     )
     | dict.fromkeys(names("timeout flock taskset chroot chrt ssh faketime su script gosu su-exec sg entr arch"), 1)
     | dict.fromkeys(
@@ -51,7 +55,6 @@ EXEC_WRAPPERS: dict[str, int] = (
     )
 )  # fmt: skip
 SHELLS = names("sh bash dash ash zsh ksh mksh fish rbash")
-_TAKE_ASSIGNMENTS = frozenset({"env", "sudo", "doas"})
 # Their operands are read as shell text, in ways that we do not follow.
 REPARSERS = frozenset({"eval", "source", "."})
 
@@ -98,11 +101,12 @@ def wrapped(words: Sequence[Word]) -> tuple[list[Sequence[Word]], bool]:
     if not words:
         return [], False
     found = [0]
+    most = max(4, min(_MOST, _MOST_WORDS // len(words)))
     for head in found:  # grows as wrappers are found behind wrappers
         for start in _starts(words, head):
             if start not in found:
                 found.append(start)
-            if len(found) > _MOST:
+            if len(found) > most:
                 return [words[start:] for start in found], True
     return [words[start:] for start in found], False
 
@@ -120,7 +124,7 @@ def _starts(words: Sequence[Word], head: int) -> Iterator[int]:
         if text.startswith("-") or text == ":::":
             after_option = text != "--"
             continue
-        if program in _TAKE_ASSIGNMENTS and re.match(r"\w+=", text):
+        if re.match(r"\w+=", text):
             continue
         yield index
         if not after_option:

@@ -1,0 +1,60 @@
+"""tree-sitter-bash's node types, sorted, and checks that its tree accounts for the text as bash would."""
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.permissions.tables import names
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+STATEMENTS = names(
+    "program list pipeline subshell compound_statement do_group redirected_statement negated_command command "
+    "if_statement elif_clause else_clause while_statement for_statement case_statement case_item "
+    "command_substitution process_substitution comment"
+)
+COMMANDS = names("command declaration_command unset_command variable_assignment variable_assignments")
+WORDS = names(
+    "word number string raw_string ansi_c_string translated_string concatenation simple_expansion expansion "
+    "command_substitution process_substitution arithmetic_expansion brace_expression variable_name "
+    "special_variable_name"
+)
+EXPANSIONS = names("simple_expansion expansion command_substitution process_substitution arithmetic_expansion")
+SUBSTITUTIONS = names("command_substitution process_substitution")
+REDIRECTS = names("file_redirect heredoc_redirect herestring_redirect")
+BRANCHES = names("if_statement while_statement for_statement case_statement function_definition")
+# Statements whose last command a redirection behind them belongs to, as against groups that it holds for.
+CHAINS = names("list pipeline negated_command")
+_BEFORE_COMMENT = frozenset({b"", b" ", b"\t", b"\n", b";", b"&", b"|", b"(", b")"})
+
+
+def gap_problem(node: "Node", source: bytes) -> str:
+    """What lies between a node's parts and is not accounted for by any; '' where nothing does."""
+    if node.type in WORDS or node.type.startswith("heredoc"):
+        return ""
+    end = node.start_byte
+    for child in node.children:
+        if source[end : child.start_byte].replace(b"\\\n", b"").strip(b" \t\n"):
+            return "a part of it is not understood"
+        if child.type == "comment" and source[child.start_byte - 1 : child.start_byte] not in _BEFORE_COMMENT:
+            return "what looks like a comment may not be one"
+        end = max(end, child.end_byte)
+    return ""
+
+
+def plain_heredoc(node: "Node", source: bytes) -> bool:
+    """Whether bash ends this document where the grammar does: at the first line that is the delimiter."""
+    parts = {child.type: child for child in node.children}
+    if "heredoc_start" not in parts or "heredoc_end" not in parts:
+        return False
+    name = re.fullmatch(
+        rb"(['\"]?)(\w+)\1", source[parts["heredoc_start"].start_byte : parts["heredoc_start"].end_byte]
+    )
+    if not name:
+        return False
+    if "heredoc_body" not in parts:
+        return True
+    lines = source[parts["heredoc_body"].start_byte : parts["heredoc_end"].start_byte].split(b"\n")
+    if any(child.type == "<<-" for child in node.children):
+        lines = [line.lstrip(b"\t") for line in lines]
+    return name[2] not in lines

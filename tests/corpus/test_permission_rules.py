@@ -1,0 +1,25 @@
+"""The given cases of commands and paths."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.corpus import bash_rules, path_rules
+
+DATA = Path(__file__).parent / "data"
+
+
+def load(name: str) -> list[dict]:
+    return [json.loads(line) for line in (DATA / name).read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("case", load("bash_rules.jsonl"), ids=lambda case: case["id"])
+def test_command(case):
+    (got,) = bash_rules.check(case)
+    assert got.passed, got
+
+
+@pytest.mark.parametrize("case", load("path_rules.jsonl"), ids=lambda case: case["id"])
+def test_path(case):
+    assert [got for got in path_rules.check(case) if not got.passed] == []

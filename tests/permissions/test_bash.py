@@ -1,0 +1,192 @@
+"""Reading command lines: quoting as bash does it, wrappers, and what stays denied however it is dressed."""
+
+import subprocess
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harness.permissions import Allow, Ask
+from harness.permissions.bash.parse import parse
+from harness.permissions.bash.words import read_word
+from tests.corpus.decisions import HOME, PROJECT
+from tests.permissions.at import command, on_command, rules
+
+NO_RM = rules(deny=["Bash(rm:*)"])
+
+
+def words(text: str) -> list[list[str]]:
+    return [[word.text for word in each.words] for each in parse(text, PROJECT, HOME).commands]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a 'b c' | d && e; f & g", [["a", "b c"], ["d"], ["e"], ["f"], ["g"]]),
+        ("A=1 x >o 2>&1 y", [["x", "y"]]),
+        ("ls && x >o y z | w <i v", [["ls"], ["x", "y", "z"], ["w", "v"]]),
+        ("x <<E y\nE", [["x", "y"]]),
+        (">o >e x y", [["x", "y"]]),
+        ("! x >&- y", [["x", "y"]]),
+        ('x "$(y `z`)"', [["z"], ["y", "`z`"], ["x", "$(y `z`)"]]),
+        ("for i in 1 2; do x $i; done", [["x", "$i"]]),
+        ("if [ -f a ]; then x; elif y; then z; fi", [["[", "-f", "a", "]"], ["x"], ["y"], ["z"]]),
+        ("f() { x; }; case a in b) y;; esac", [["x"], ["y"]]),
+        ("cat <<E && x\n$(y)\nE", [["y"], ["x"], ["cat"]]),
+    ],
+)
+def test_commands_are_found_wherever_they_stand(text, found):
+    assert sorted(words(text)) == sorted(found)
+
+
+def test_the_parse_is_data_for_explaining():
+    script = parse("cd src && X=1 npm test > out; $a", PROJECT, HOME)
+    npm = script.commands[1]
+    assert (npm.assignments[0].name, npm.redirects[0].target.text, npm.cwds) == ("X", "out", (PROJECT / "src",))
+    assert parse("cd a && x | y; z", PROJECT, HOME).commands[-1].cwds == (PROJECT / "a", PROJECT)
+    assert script.commands[2].cwds == (PROJECT / "src", PROJECT)
+    assert script.unlisted == ("which program it runs is known only when it runs",)
+
+
+QUOTED = st.lists(
+    st.sampled_from(["a", "b ", "'x y'", '"p q"', '"\\""', "\\ ", "\\\\", "$'t\\tn'", "'\\'", '"\\x"', "\\$", "'$x'", '"it\'s"']),
+    min_size=1, max_size=6,
+).map(lambda parts: "".join(part.strip() if part == "b " else part for part in parts))  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(QUOTED, min_size=10, max_size=20))
+def test_quotes_are_removed_as_bash_removes_them(texts):
+    said = subprocess.run(
+        ["bash", "-c", "printf '%s\\0' " + " ".join(texts)], capture_output=True, check=True, env={}
+    ).stdout.split(b"\0")[:-1]
+    assert [read_word(text).text.encode() for text in texts] == said
+
+
+WRAPS = st.sampled_from(
+    ["{}", "ls && {}", "ls; {}", "ls | {}", "ls\n{}", "echo $({})", 'echo "$({})"', "echo `{}`", "( {} )", "{{ {}; }}",
+     "if true; then {}; fi", "while {}; do ls; done", "for f in a; do {}; done", "f() {{ {}; }}", "cat <(ls; {})",
+     "cat <<E\n$({})\nE", "{} > /dev/null 2>&1", "{} &", "true || {}", "case a in a) {};; esac",
+     'echo "${{y:-$({})}}"', "[[ -n $({}) ]]", "x=$({})", "ls # c\n{}", "cat <<'E' && {}\nx\nE"]
+)  # fmt: skip
+PREFIXES = st.sampled_from(
+    ["", "A=1 ", "sudo ", "sudo -u root ", "env A=b -i ", "timeout 5 ", "timeout -k 5 9 ", "nice -n 3 ", "nohup ",
+     "command ", "xargs -n1 ", "xargs -I {{}} ", "find . -exec ", "watch -n 2 ", "ionice -c3 ", "flock /tmp/l ", "stdbuf -oL ",
+     "setsid -f ", "docker run --rm -v a:b img ", "npx ", "time -p ", "exec -a x ", "strace -f -o out ", "doas ", "LANG=C "]
+)  # fmt: skip
+PROGRAMS = st.sampled_from(
+    ["rm", "\\rm", "'rm'", '"rm"', "r''m", '"r"m', "$'rm'", "$'r\\x6d'", "/bin/rm", "../../bin/rm", "r\\\nm", "r\\m"]
+)
+ARGUMENTS = st.sampled_from([" x", "  -rf   y", "\tx", "", " $x", ' "a b"', " *", " \\\n x"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(WRAPS, min_size=1, max_size=3), st.lists(PREFIXES, max_size=3), PROGRAMS, ARGUMENTS)
+@example(["{}"], ["xargs -n1 "], "rm", "")
+def test_a_denied_command_stays_denied(wraps, prefixes, program, arguments):
+    line = "".join(prefix.replace("{{}}", "{}") for prefix in prefixes) + program + arguments
+    for wrap in wraps:
+        if ("\n" in line and wrap.startswith("cat <<")) or ("`" in line and "`" in wrap):
+            continue  # another line than meant
+        line = wrap.replace("{{", "\1").replace("}}", "\2").replace("{}", line).replace("\1", "{").replace("\2", "}")
+    for mode in ("default", "bypassPermissions"):
+        got = command(line, NO_RM, mode)
+        assert got == "deny", line
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["eval 'rm x'", 'eval "r"m x', "$a x", "`echo rm` x", "rm${IFS}x", "{rm,x}", "echo 'x", ". ./x", "r${x}m y", "a=(rm); ${a[@]}"],
+)  # fmt: skip
+def test_what_cannot_be_seen_is_never_allowed_beside_a_deny_rule(line):
+    allowed = rules(allow=["Bash"], deny=["Bash(rm:*)"])
+    for mode in ("default", "acceptEdits", "auto", "bypassPermissions"):
+        assert command(line, allowed, mode) != "allow"
+
+
+@pytest.mark.parametrize("line", ["bash -c 'ls; rm x'", "sudo sh -ec 'rm x'", "watch 'rm x'", "echo `echo \\`rm x\\``", "env -S 'rm x'", "trap 'rm x' EXIT",
+                                  "bash -c \"sh -c 'rm x'\"", "flock l -c 'rm x'", "parallel 'rm {}' ::: a"])  # fmt: skip
+def test_shell_texts_are_read(line):
+    assert command(line, NO_RM, "bypassPermissions") == "deny"
+
+
+def test_too_many_words_behind_a_wrapper_ask():
+    line = "env " + "-u A " * 300 + "rm x"
+    assert command(line, NO_RM, "bypassPermissions") != "allow"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ls | xargs cat", "cat a > b", "command cd /etc && cat passwd", "builtin cd secrets; ls", "cat -- /etc/shadow", "ls *.py /root",
+     "git -C x status", "git log --out=x", "sort --compress-program=x f", "rg --pre=x y", "find . -newerXY x", "tail ~root/x",
+     "sed -n '1w x' f", "sed 's/[/]/p;s/w f/x/' f", "sed '$!{p;w x' f", "printf -v x y", "printf '%n' PATH", "test -v 'a[$(id)]'",
+     "for PATH in x; do ls; done", "for http_proxy in x; do ls; done", "cat */../../x", "cat src/*/../../../x", "find $x", "sort $x",
+     "ls !$", "date 0101", "echo a\x07", "cat <<E\n${x@P}\nE", "[[ a -eq b ]]", "jq env", "ps e", "GIT_DIR=x git log", "TZ=/x date",
+     "xargs -a f ls", "cat <<A\\B\nx\nA\\B", "echo $[1+1]", "time -o x ls", "git branch -m x", "git stash", "git remote add a b",
+     "uniq a b", "tee x", "cat < ../../x", "wc --files0-from=x", "grep -f /etc/shadow x", "git diff -O/x", "git show :/../../x"],
+)  # fmt: skip
+def test_not_read_only(line):
+    assert command(line) == "ask"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["rm .m*", "cp x/.mcp.json .", "mv x/.* .", "cp -r x/. .", "rm ./.git*", "mv a .claude/", "cp a b/../.envrc", "touch {a,b}",
+     "mkdir -p a && touch ../b", "sed -i s/a/b/ .npmrc", "cp -t /etc x", "rm --no-preserve-root x", "touch -r /etc/shadow x",
+     "cp /etc/passwd x", "ln -s a b", "cd .. && touch proj/x", "rm x &", "sed -i --file=x y", "rm -rf *"],
+)  # fmt: skip
+def test_not_just_files_of_the_project(line):
+    assert command(line, mode="acceptEdits") == "ask"
+
+
+@pytest.mark.parametrize("line", ["rm a.txt b.txt", "rm -rf build/*", "mkdir -p src/a/b", "cp -r src/a src/b", "mv src/*.py lib",
+                                  "touch ~/proj/x", "sed -i 's/a/b/g' src/a.py", "cd src && touch x", "LANG=C mkdir x"])  # fmt: skip
+def test_just_files_of_the_project(line):
+    assert command(line, mode="acceptEdits") == "allow"
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("npm run test -- -q", ("Bash(npm run test:*)",)),
+        ("npm test && make deploy", ("Bash(npm test:*)", "Bash(make deploy:*)")),
+        ("python3 x.py *", (r"Bash(python3 x.py \*)",)),
+        ("timeout 9 pytest -q | tee log", ("Bash(pytest:*)", "Bash(tee log)")),
+        ("make > out/log", ("Bash(make)", "Edit(//home/u/proj/out/log)")),
+        ("watch ls", ("Bash(watch ls)",)),
+        ("$a", ()),
+        ("A=1 make", ()),
+        ("rm -rf /", ()),
+    ],
+)
+def test_suggestions(line, wanted):
+    got = on_command(line)
+    assert isinstance(got, Ask)
+    assert got.suggestions == wanted
+
+
+SIMPLE = st.sampled_from(["npm run a:b -- x", "git push -f", "make", "watch ls", "find . -delete", "python -c 'a; b'", "cat /etc/x",
+                          "touch *", "echo x > y", "ls | xargs wc", "nice make x", "a 'b*c' \"d\"", "cp a b &", "git log"])  # fmt: skip
+
+
+@given(st.lists(SIMPLE, min_size=1, max_size=4), st.sampled_from([" && ", "; ", " | ", "\n"]))
+def test_suggestions_taken_allow_what_asked(lines, joint):
+    line = joint.join(lines)
+    got = on_command(line)
+    if isinstance(got, Ask) and got.suggestions:
+        assert isinstance(on_command(line, rules(got.suggestions)), Allow)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["(" * 5_000, "$(" * 2_000 + "ls", "a;" * 100_000, "docker " + "x " * 20_000, "{" * 3_000, "`" * 5_001, "'\"" * 5_000,
+     "if true; then " * 1_000, "ls " + "*" * 9_000, "sed '" + "s/a/b/;" * 1_400 + "' f", "x" * 2_000_000, "cat <<E\n" * 2_000,
+     "cd a;" * 1_500, "rm " + "{a,b}" * 2_000, "a=" * 4_000, "env " * 3_000 + "ls"],
+    ids=lambda line: line[:8],
+)  # fmt: skip
+def test_time_is_bounded(line):
+    began = time.perf_counter()
+    got = on_command(line, NO_RM)
+    assert time.perf_counter() - began < 5
+    assert getattr(got, "source", "") != "error"
