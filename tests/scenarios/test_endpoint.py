@@ -1,14 +1,13 @@
 """An endpoint that fails, lies, stalls, or is not there: what a run says, and its exit code."""
 
-import json
 import socket
+from functools import partial
 
 import pytest
 
-from tests.scenarios.house import STREAM, House, bash
+from tests.scenarios.house import STREAM, Done, House, Json, bash, together
 
 OK = {"text": "Fine."}
-ALWAYS = {"times": "always"}
 ONCE = {"CLAUDE_CODE_MAX_RETRIES": "0"}
 
 
@@ -33,29 +32,38 @@ def test_a_rate_limit_is_waited_for_as_long_as_the_server_says(house: House):
     assert (retry["error_status"], retry["error"], retry["retry_delay_ms"]) == (429, "rate_limit", 1000)
 
 
-@pytest.mark.parametrize(
-    ("http", "code", "words"),
-    [
-        ({"status": 429, "error": "Slow down."}, 75, ["429", "Slow down."]),
-        ({"status": 500, "error": "Boom."}, 75, ["500", "Boom."]),
-        ({"status": 503, "body": "<html><title>Busy</title></html>", "content_type": "text/html"}, 75, ["503", "Busy"]),
-        ({"body": "<html><title>Welcome</title></html>", "content_type": "text/html"}, 1, ["Welcome", "/v1"]),
-        ({"status": 400, "error": "temperature: no"}, 1, ["400", "temperature: no"]),
-        ({"drop": True}, 75, ["127.0.0.1"]),
-        ({"close_after": 100}, 75, ["in the middle of the answer"]),
-        ({"silence": True}, 75, ["sent nothing for 0.3 s", "API_TIMEOUT_MS"]),
-        ({"stall_after": 200}, 75, ["sent nothing for 0.3 s", "CLAUDE_STREAM_IDLE_TIMEOUT_MS"]),
-    ],
-    ids=["429", "500", "503-html", "html", "400", "drop", "broken", "silence", "stall"],
-)
-def test_what_cannot_be_mended_by_trying_again_is_said(house: House, http, code, words):
-    times = {"API_TIMEOUT_MS": "300", "CLAUDE_STREAM_IDLE_TIMEOUT_MS": "300"}
-    answer = {**ALWAYS, "http": http, **({"text": "x" * 500} if not http.keys() & {"status", "body"} else {})}
-    done = house.ask(answer, flags=("--output-format", "json", "--model", "m"), env=ONCE | times)
-    result = json.loads(done.out)
-    assert (done.code, result["subtype"], result["is_error"]) == (code, "success", True), done.out
-    assert result["terminal_reason"] == "api_error"
-    assert result.get("api_error_status") == http.get("status")
+PAGE = {"content_type": "text/html", "body": "<html><title>Welcome</title></html>"}
+FAULTS: dict[str, tuple[Json, int, list[str]]] = {
+    "429": ({"status": 429, "error": "Slow down."}, 75, ["429", "Slow down."]),
+    "500": ({"status": 500, "error": "Boom."}, 75, ["500", "Boom."]),
+    "503 as a page": ({**PAGE, "status": 503}, 75, ["503", "Welcome"]),
+    "a page": (PAGE, 1, ["Welcome", "/v1"]),
+    "400": ({"status": 400, "error": "temperature: no"}, 1, ["400", "temperature: no"]),
+    "hung up": ({"drop": True}, 75, ["127.0.0.1"]),
+    "broken": ({"close_after": 100}, 75, ["in the middle of the answer"]),
+    "silent": ({"silence": True}, 75, ["sent nothing for 0.3 s", "API_TIMEOUT_MS"]),
+    "stalled": ({"stall_after": 200}, 75, ["sent nothing for 0.3 s", "CLAUDE_STREAM_IDLE_TIMEOUT_MS"]),
+}
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    house = House.make(tmp_path_factory.mktemp("faults"))
+    env = {**ONCE, "API_TIMEOUT_MS": "300", "CLAUDE_STREAM_IDLE_TIMEOUT_MS": "300"}
+
+    def run(http: Json) -> Done:
+        answer = {"text": "" if {"status", "body"} & http.keys() else "x" * 500, "http": http, "times": "always"}
+        return house.ask(answer, flags=("--output-format", "json", "--model", "m"), env=env)
+
+    return together({name: partial(run, http) for name, (http, _, _) in FAULTS.items()})
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_cannot_be_mended_by_trying_again_is_said(failed: dict[str, Done], name: str):
+    http, code, words = FAULTS[name]
+    done, result = failed[name], failed[name].result
+    assert (done.code, result["subtype"], result["is_error"]) == (code, "success", True)
+    assert (result["terminal_reason"], result.get("api_error_status")) == ("api_error", http.get("status"))
     assert result["result"].startswith("API Error: ")
     assert [word for word in words if word not in result["result"]] == []
 

@@ -1,11 +1,12 @@
 """What each permission mode lets a headless run do, seen in the project, at the endpoint, and in the result."""
 
 import json
+from functools import partial
 
 import pytest
 
 from harness.messages import MODES
-from tests.scenarios.house import STREAM, Done, House, bash, call
+from tests.scenarios.house import STREAM, Done, House, Json, bash, call, together
 
 # Where a person would be asked, a run with -p denies. `command`: sandboxed commands run unasked in acceptEdits.
 TABLE = """
@@ -25,7 +26,7 @@ HEADER, *ROWS = (line.split() for line in TABLE.strip().splitlines())
 RULES = ("--allowedTools", "Bash(python3 allowed.py)", "--disallowedTools", "Bash(cat denied *)")
 
 
-def actions(house: House) -> dict[str, dict[str, object]]:
+def actions(house: House) -> dict[str, Json]:
     outside = house.base / "outside"
     calls = {
         "read": call("Read", file_path="inside.txt"),
@@ -42,8 +43,7 @@ def actions(house: House) -> dict[str, dict[str, object]]:
     return {name: {**made, "id": name} for name, made in calls.items()}
 
 
-@pytest.fixture
-def furnished(house: House) -> House:
+def furnish(house: House) -> House:
     (house.base / "outside").mkdir()
     (house.base / "outside" / "note.txt").write_text("outside")
     (house.project / "inside.txt").write_text("inside")
@@ -52,6 +52,22 @@ def furnished(house: House) -> House:
         (house.project / name).write_text("")
     house.settings(permissions={"ask": ["Bash(ls asked)"]})
     return house
+
+
+@pytest.fixture
+def furnished(house: House) -> House:
+    return furnish(house)
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, House], dict[str, Done]]:
+    """All actions, in one run for each mode."""
+    houses = {mode: furnish(House.make(tmp_path_factory.mktemp(mode))) for mode in HEADER}
+
+    def run(mode: str) -> Done:
+        return houses[mode].acts(*actions(houses[mode]).values(), flags=("--permission-mode", mode, *RULES))
+
+    return houses, together({mode: partial(run, mode) for mode in HEADER})
 
 
 def verdicts(done: Done) -> dict[str, str]:
@@ -64,16 +80,16 @@ def test_the_table_knows_every_mode():
 
 
 @pytest.mark.parametrize("mode", HEADER)
-def test_a_mode_lets_run_what_its_column_says(furnished: House, mode: str):
+def test_a_mode_lets_run_what_its_column_says(tried: tuple[dict[str, House], dict[str, Done]], mode: str):
+    house, done = tried[0][mode], tried[1][mode]
     expected = {row[0]: row[1 + HEADER.index(mode)] for row in ROWS}
-    done = furnished.acts(*actions(furnished).values(), flags=("--permission-mode", mode, *RULES))
     assert verdicts(done) == expected
     denied = [name for name, verdict in expected.items() if verdict == "deny"]
     assert [denial["tool_use_id"] for denial in done.result["permission_denials"]] == denied
     assert [line["tool_use_id"] for line in done.of("system", "permission_denied")] == denied
     assert [done.code, done.result["subtype"]] == [0, "success"]
     made = {"edit": "project/made.txt", "edit-outside": "outside/made.txt", "edit-protected": "project/.vscode"}
-    assert {name for name, path in made.items() if (furnished.base / path).exists()} == made.keys() - set(denied)
+    assert {name for name, path in made.items() if (house.base / path).exists()} == made.keys() - set(denied)
 
 
 def test_the_mode_is_the_settings_where_no_flag_says_another(furnished: House):
