@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check long format clean
+.PHONY: demo test check long test-servers format clean
 
 demo: .venv/installed  ## the main job with a scripted model: no key, no network, real tools, real sandbox
 	$(BIN)/harness demo --yes
 
 test: .venv/installed  ## the tests, under two minutes on two cores
-	$(BIN)/pytest -m 'not long'
+	$(BIN)/pytest -m 'not long' -n 2 --dist worksteal
 
 check: .venv/installed  ## format, lint with size limits, strict types, import layers
 	$(BIN)/ruff format --check .
@@ -18,6 +18,18 @@ check: .venv/installed  ## format, lint with size limits, strict types, import l
 
 long: .venv/installed  ## the full figures: floods, races, soaks
 	$(BIN)/pytest -m long --timeout 1800
+
+test-servers: .venv/installed .servers/llama-server  ## real model servers with puppet models (docs/testing-servers.md)
+	.servers/venv/bin/python -m tests.servers.puppet .servers/templates .servers/puppets
+	$(BIN)/pytest tests/servers --timeout 300 -rs
+
+.servers/llama-server: tests/servers/build.sh | .servers/venv/installed
+	tests/servers/build.sh .servers
+
+.servers/venv/installed: tests/servers/requirements.txt
+	$(PYTHON) -m venv .servers/venv
+	.servers/venv/bin/pip install --quiet --disable-pip-version-check -r tests/servers/requirements.txt
+	touch $@
 
 format: .venv/installed
 	$(BIN)/ruff format .
@@ -29,4 +41,4 @@ format: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache
+	rm -rf .venv .servers .mypy_cache .ruff_cache
