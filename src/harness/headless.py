@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 
 import anyio
 
+from harness import codec
 from harness.errors import EXIT_ERROR, EXIT_TERMINATED, UsageError
 from harness.events import Event, Notice, Result
 from harness.flags import Flags
@@ -151,7 +152,7 @@ class _Signals:
 
 
 def _print_json(line: dict[str, Any]) -> None:
-    _print(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+    _print(codec.line(line))
 
 
 def _print(text: str) -> None:

@@ -5,16 +5,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.errors import UsageError
 from harness.flags import Flags
 from harness.messages import Mode
 from harness.sandbox.policy import Network
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(f"The current directory cannot be used: {error.strerror}.", "cd to one that exists.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
     """What a surface asks for; None where the user's settings or the default decide."""
 
-    cwd: Path = field(default_factory=Path.cwd)
+    cwd: Path = field(default_factory=_here)
     interactive: bool = False
     mode: Mode | None = None
     allow: tuple[str, ...] = ()

@@ -80,6 +80,20 @@ def test_what_is_sent(house: House):
     assert request.headers["authorization"] == "Bearer sk-1"
 
 
+def test_no_text_of_a_model_breaks_a_line(house: House):
+    """Some readers take these for the end of a line."""
+    done = house.ask({"text": "one\u2028two\x85three"})
+    assert "\u2028" not in done.out
+    assert done.result["result"] == "one\u2028two\x85three"
+
+
+def test_a_directory_that_is_gone_is_said(house: House):
+    words = ["bash", "-c", 'mkdir x && cd x && rmdir ../x && exec "$@"', "-", *COMMAND, "-p", "go"]
+    done = subprocess.run(words, cwd=house.project, env=house.env(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "current directory cannot be used" in done.stderr
+
+
 def test_a_reader_that_goes_away_is_no_fault(house: House):
     """As in `harness -p ... | head -c 1`."""
     with running(steps({"text": "long " * 50_000, "pace": {"characters": 10_000}})) as server:
