@@ -48,6 +48,10 @@ def recognise(head: bytes) -> bool | None:
     return head[:1] in {b"{", b"[", b"<"}
 
 
+# What a completion, or an error in one of its forms, has.
+_SAYS = frozenset({"choices", "error", "message", "detail"})
+
+
 class WholeBody:
     """Bytes that turn out to be one body; `chunks` are the completions in it."""
 
@@ -66,14 +70,14 @@ class WholeBody:
         text = b"".join(self._pieces).decode("utf-8-sig", "replace").strip()
         value = read_json(text)
         values = [value] if value is not None else [read_json(line) for line in text.splitlines()]
-        if not values or not all(isinstance(value, dict) for value in values):
+        if not values or not all(isinstance(value, dict) and _SAYS.intersection(value) for value in values):
             raise ProviderError(
                 "protocol",
                 f"The server answered something else than a chat completion: {_excerpt(text)}",
                 "Check the base URL: it should end where /chat/completions follows, mostly in /v1.",
             )
         for value in values:
-            if "choices" not in value and "error" not in value:
+            if not {"choices", "error"}.intersection(value):
                 raise classify(200, {}, text)
             yield value
 

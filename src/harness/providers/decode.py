@@ -114,18 +114,13 @@ class Decoder:
             self._error = error
 
     def _unfinished(self) -> ProviderError:
-        if not self._recognised:
-            return ProviderError(
-                "network" if self._size == 0 else "protocol",
-                "The server ended its answer without saying anything."
-                if self._size == 0
-                else "The answer is no chat-completions stream.",
-                "Check the base URL, and the server's log.",
-                retry=Retry(),
-            )
-        return ProviderError(
-            "network", "The connection broke in the middle of the answer.", "Ask again.", retry=Retry()
-        )
+        if self._recognised:
+            what, mend = "The connection broke in the middle of the answer.", "Ask again."
+        elif self._head.lstrip()[:1] in {b"", b":"}:  # nothing, or signs of life only
+            what, mend = "The server closed the connection without an answer.", "Look into the server's log."
+        else:
+            return ProviderError("protocol", "The answer is no chat-completions stream.", "Check the base URL.")
+        return ProviderError("network", what, mend, retry=Retry())
 
     def _event(self, event: Sse) -> None:
         for payload in self._payloads(event):
