@@ -74,7 +74,7 @@ def soup() -> st.SearchStrategy[bytes]:
     return st.lists(st.sampled_from(words) | st.binary(max_size=5), max_size=40).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(soup(), st.integers(1, 50))
 def test_any_bytes_end_in_a_message_or_a_typed_error(data: bytes, size: int):
     decode_soup(data, size)
@@ -102,7 +102,7 @@ PIECES = [*MARKUP, "\n", " ", '{"name": "run", "arguments": {"cmd": "ls"}}', '<i
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.integers(1, 30))
 def test_any_text_reads_the_same_however_it_is_split(text: str, size: int):
     split_reads_the_same(text, size)
