@@ -7,6 +7,8 @@ from secrets import randbelow
 
 import pytest
 
+from harness.journal import replay
+from harness.messages import Assistant, ToolResult, User
 from tests.scenarios.house import Done, House, Live, bash, gone, processes
 
 SLOW = {"text": "one two three four five six seven", "pace": {"between": 0.1, "characters": 4}}
@@ -58,6 +60,9 @@ def test_in_the_middle_of_a_tool_all_is_killed_and_every_call_answered(house: Ho
     assert all("Interrupted" in line["message"]["content"][0]["content"] for line in done.of("user"))
     assert not (house.project / "made").exists()
     assert len(done.asked) == 1
+    (file,) = house.config.rglob("*.jsonl")
+    kept = replay(file.read_text().splitlines())
+    assert [type(message) for message in kept] == [User, Assistant, ToolResult, ToolResult, ToolResult]
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
