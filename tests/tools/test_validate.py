@@ -24,7 +24,14 @@ def refused(name, **given) -> str:
         ("Read", {"file_path": ["a"]}, '`file_path`: must be a string, not ["a"]'),
         ("Read", {"file_path": "a\0b"}, "`file_path` must not hold control characters"),
         ("Read", {"file_path": " "}, "`file_path` must not be empty"),
-        ("Read", {"file_path": "a", "ofset": 1}, "there is no field `ofset`; did you mean `offset`?"),
+        ("Read", {"file_path": "a", "ofset": 1}, "Read was not run: `ofset` should be `offset`."),
+        (
+            "Edit",
+            {"path": "a", "old_str": "b", "new_str": "c"},
+            "run: `path` should be `file_path`; `old_str` should be `old_string`; `new_str` should be `new_string`.",
+        ),
+        ("Write", {"path": "a"}, "run: `content` is required; `path` should be `file_path`."),
+        ("Write", {"content": "a", "x": 1}, "run: `file_path` is required; there is no field `x`."),
         ("Grep", {"pattern": ""}, "`pattern`"),
         (
             "Grep",
@@ -56,7 +63,7 @@ def test_what_is_unambiguous_is_mended(name, given, field, value):
 
 
 def test_two_names_for_one_field_are_not_chosen_between():
-    assert "there is no field `filePath`; did you mean `file_path`?" in refused("Read", file_path="a", filePath="b")
+    assert "there is no field `filePath`." in refused("Read", file_path="a", filePath="b")
 
 
 def test_a_list_written_as_json_text():

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -47,7 +47,8 @@ def parse(tool: Tool, given: Mapping[str, Any]) -> BaseModel:
             return tool.input.model_validate(unpacked)
         except ValidationError as error:
             first = error
-    problems = [_sentence(problem, tool.input) for problem in first.errors(include_url=False)]
+    free = [name for name in field_names(tool.input) if name not in named]
+    problems = _sentences(first.errors(include_url=False), free)
     raise ToolError(f"{tool.name} was not run: " + "; ".join(problems) + ".", _fields(tool.input))
 
 
@@ -82,14 +83,30 @@ def _unpacked(given: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     return result
 
 
-def _sentence(problem: Any, model: type[BaseModel]) -> str:
+def _sentences(problems: Sequence[Any], free: Sequence[str]) -> list[str]:
+    """A sentence for each problem. `free` are the fields not given: what was only misnamed is told once."""
+    meant = {}
+    for problem in problems:
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+            name = str(problem["loc"][0])
+            meant[name] = next(iter(difflib.get_close_matches(name, free, 1, 0.5)), None)
+    sentences = []
+    for problem in problems:
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "missing" and name in meant.values():
+            continue
+        near = meant.get(name)
+        sentences.append(f"`{name}` should be `{near}`" if near else _sentence(problem))
+    return sentences
+
+
+def _sentence(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     kind, value = problem["type"], problem["input"]
     if kind == "missing":
         return f"`{name}` is required"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, field_names(model), 1, 0.5) if len(problem["loc"]) == 1 else []
-        return f"there is no field `{name}`" + (f"; did you mean `{near[0]}`?" if near else "")
+        return f"there is no field `{name}`"
     if kind == "value_error":
         return f"`{name}` {problem['ctx']['error']}"
     rule = f"must be {_WANTED[kind]}" if kind in _WANTED else problem["msg"].replace("Input should", "must")
