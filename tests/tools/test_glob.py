@@ -59,3 +59,12 @@ async def test_bad_input(desk):
     assert "f is not a directory" in await desk.error("Glob", pattern="*", path="f")
     assert "none does not exist" in await desk.error("Glob", pattern="*", path="none")
     assert "outside the working directories" in await desk.error("Glob", pattern="../**/*.py")
+
+
+async def test_dependencies_only_when_named(desk):
+    for name in ("a.py", ".venv/lib/site-packages/b.py", "web/node_modules/c/d.py", "src/__pycache__/e.py"):
+        desk.put(name)
+    assert await desk.text("Glob", pattern="**/*.py") == "a.py"
+    assert await desk.text("Glob", pattern=".venv/**/*.py") == ".venv/lib/site-packages/b.py"
+    assert await desk.text("Glob", pattern="*.py", path="web/node_modules") == "web/node_modules/c/d.py"
+    assert await desk.text("Glob", pattern="**/node_modules/**/*.py") == "web/node_modules/c/d.py"

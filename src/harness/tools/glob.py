@@ -18,6 +18,8 @@ from harness.tools.input import ToolInput
 from harness.tools.tool import Context, Output, Tool
 
 MOST = 100
+# What package managers and interpreters fill: newer and far more than the project's own files, which it would hide.
+DEPENDENCIES = ("node_modules", ".venv", "venv", "site-packages", "__pycache__", ".tox")
 
 
 class GlobInput(ToolInput):
@@ -51,6 +53,8 @@ async def call(args: GlobInput, context: Context) -> AsyncGenerator[Output, None
     # Ignored files are found too, unless the user says otherwise: what Claude Code's Glob does (tools reference).
     if os.environ.get("CLAUDE_CODE_GLOB_NO_IGNORE", "true").lower() not in {"false", "0"}:
         command.append("--no-ignore")
+    if not any(name in args.pattern or name in base.parts for name in DEPENDENCIES):
+        command += [f"--glob=!{name}" for name in DEPENDENCIES]
     found = await ripgrep.run(command, where, context)
     if found.code == 2 and not found.out:
         raise ToolError(f"The pattern cannot be used: {found.error}", "Globs know *, ?, [abc], {a,b} and **.")
@@ -88,7 +92,8 @@ def _notes(args: GlobInput, base: Path, total: int, found: ripgrep.Found, contex
 
 TOOL = Tool(
     name="Glob",
-    description=f"Find files by name, also hidden and ignored ones, the newest first, at most {MOST}.",
+    description=f"Find files by name, also hidden and ignored ones, the newest first, at most {MOST}. "
+    "Looks into node_modules, virtual environments and __pycache__ only if the pattern or path names them.",
     input=GlobInput,
     effects=effects,
     call=call,
