@@ -12,6 +12,7 @@ from harness.errors import ToolError
 from harness.files import Files
 from harness.messages import Text
 from harness.tools import bash
+from harness.tools.access import open_file
 from harness.tools.bash import TOOL, BashInput
 from harness.tools.tool import Context, Finished, Output
 from tests.sandbox.room import Room
@@ -81,9 +82,26 @@ async def test_a_time_out_says_what_to_do(context):
     assert (output.data["interrupted"], output.data["timedOutAfterMs"]) == (True, 300)
 
 
+async def test_a_time_out_in_seconds_is_named(context):
+    output = await call(context, "sleep 99", timeout=60)
+    assert "`timeout` is in milliseconds: 60 s are 60000." in text(output)
+    assert "bwrap" not in text(output)
+
+
+async def test_a_missing_file_after_cd_names_the_directory(context, room):
+    (room.project / "sub").mkdir()
+    await call(context, "cd sub")
+    with pytest.raises(ToolError, match=f"The working directory is now {room.project}/sub"):
+        await open_file(room.project / "sub" / "sub" / "x", context)
+
+
 async def test_the_directory_is_kept_inside_the_project_and_reset_outside(context, room):
     (room.project / "sub").mkdir()
-    assert text(await call(context, "cd sub; pwd")) == f"{room.project}/sub"
+    output, moved = text(await call(context, "cd sub; pwd")).splitlines()
+    assert (output, moved) == (
+        f"{room.project}/sub",
+        f"Working directory is now {room.project}/sub: relative paths start there",
+    )
     assert text(await call(context, "cd /usr")) == f"Shell cwd was reset to {room.project}/sub"
     assert text(await call(context, "pwd")) == f"{room.project}/sub"
 

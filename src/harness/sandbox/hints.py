@@ -16,6 +16,9 @@ _GIT_CONFIG = re.compile(r"could not (write|lock) config file|\.git/hooks/|\.git
 _READ_ONLY = re.compile(r"Read-only file system|Device or resource busy|EROFS|EBUSY")
 _HIDDEN = re.compile(r"(?:~|/(?:root|home/[^/\s:']+))/\.[^\s:']+.*(?:Permission denied|No such file or directory)")
 _REFUSED = re.compile(r"Operation not permitted")
+_GONE = re.compile(
+    r"(?<![\w.-])/tmp/[^\s:'/]+'?: (?:\[Errno 2\] )?No such file|No such file or directory: '/tmp/[^'/]+'"
+)
 _SOCKET = re.compile(r"socket|docker|psql|postgres|mysql|redis|agent|dbus", re.IGNORECASE)
 _DEBUG = re.compile(r"ptrace|strace|gdb|perf", re.IGNORECASE)
 
@@ -29,6 +32,10 @@ def hints(output: str, policy: Policy) -> tuple[str, ...]:
         found.append(_read_only(output, policy))
     if _HIDDEN.search(output):
         found.append("The sandbox hides settings and secrets in the home directory.")
+    if _GONE.search(output):
+        found.append(
+            "Each call has a new, empty /tmp: make and use a file there in one call, or keep it in the project."
+        )
     if _REFUSED.search(output):
         if not policy.allow_unix_sockets and _SOCKET.search(output):
             found.append("The sandbox refuses Unix sockets (databases, agents, Docker).")

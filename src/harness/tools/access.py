@@ -55,6 +55,8 @@ async def explained(error: FileError, context: Context) -> ToolError:
     elif error.kind == "missing":
         near = await _near(error.path, context)
         mend = f"Did you mean {' or '.join(near)}?" if near else "Find it with Glob."
+        if context.cwd != context.files.roots[0]:  # a `cd` may be long ago
+            mend = f"The working directory is now {context.cwd}. {mend}"
     return ToolError(f"{name} {error.why}" if error.kind != "moved" else f"{name}: {error.why}", mend)
 
 

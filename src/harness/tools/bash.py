@@ -128,6 +128,8 @@ def _ending(command: str, done: Finished, meaning: str | None, seconds: float) -
             f"Timed out after {seconds:g} s and was killed; what it had printed is above. Raise `timeout` (at most "
             f"{_milliseconds(10**9)} ms), run a smaller part, or write to a file in the project and look at it later."
         ]
+        if seconds < LONG:
+            lines.append(f"`timeout` is in milliseconds: {seconds * 1000:g} s are {seconds * 1_000_000:g}.")
         if re.search(r"\|\s*(tail|sort|wc|uniq -c)\b", command):
             lines.append("A pipe into tail, sort or wc shows nothing before its input ends: leave it out to see more.")
         return lines
@@ -176,7 +178,7 @@ def _move(done: Finished, context: Context) -> list[str]:
     place = Path(os.path.realpath(done.cwd))
     if place.is_dir() and any(within(place, Path(os.path.realpath(root))) for root in context.files.roots):
         context.cwd = place
-        return []
+        return [f"Working directory is now {place}: relative paths start there"]
     return [f"Shell cwd was reset to {context.cwd}"]
 
 
