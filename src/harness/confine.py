@@ -46,7 +46,7 @@ class Confinement:
             return "none: commands run with the user's own rights"
         project = "the project is read-only" if mode == "plan" else "the project is writable"
         network = "the host's network" if self._network == "host" else "no network"
-        return f"bubblewrap; {project}, the rest read-only or hidden, {network}, /tmp is private to each command"
+        return f"bubblewrap; {project}, the rest read-only or hidden, {network}"
 
 
 def _existing(names: tuple[str, ...]) -> tuple[Path, ...]:

@@ -167,8 +167,7 @@ def _denied(call: ToolCall, decision: Decision) -> ToolResult:
     return _failed(
         call,
         f"Permission denied for {call.name}: {decision.reason}{rule}.\n"
-        "Do not try to reach the same effect another way. Go on with what is permitted, "
-        "or finish and say what was not permitted.",
+        "Go on with what is permitted, or finish and say what was not permitted.",
     )
 
 

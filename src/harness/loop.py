@@ -284,4 +284,4 @@ def _retry_data(retrying: Retrying) -> dict[str, object]:
 async def _heartbeat(what: str, began: float, every: float) -> AsyncGenerator[Event, None]:
     while True:
         await anyio.sleep(every)
-        yield Progress(what=what, elapsed=time.monotonic() - began)
+        yield Progress(what=what, elapsed=round(time.monotonic() - began, 1))

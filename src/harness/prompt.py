@@ -20,13 +20,15 @@ from harness.messages import Mode
 
 # Programs whose presence changes what a model would try; looked up on PATH, never started.
 PROGRAMS = ("git", "rg", "python3", "pytest", "uv", "ruff", "mypy", "node", "npm", "cargo", "go", "make", "gcc", "java")
+_IN_PYTHON = ("pytest", "ruff", "mypy")
 
 _MODES: Mapping[Mode, str] = {
-    "default": "default: edits and most commands are put to the user first",
-    "acceptEdits": "acceptEdits: edits in the project run without asking",
-    "plan": "plan: read only. Investigate, then answer with a plan or a review; nothing can be changed",
-    "auto": "auto: reads and edits in the project run, the rest is judged",
-    "dontAsk": "dontAsk: only what is read-only or allowed by a rule runs; nothing is asked",
+    "default": "default: reads and read-only commands (ls, git diff) run, all else needs the user's yes",
+    "acceptEdits": "acceptEdits: reads, edits in the project and sandboxed commands run, all else needs the user's yes",
+    "plan": "plan: nothing can be changed. Reads and read-only commands (ls, git diff) run, other commands need the "
+    "user's yes. Answer with a plan or a review",
+    "auto": "auto: reads, edits in the project and sandboxed commands run, the rest is judged",
+    "dontAsk": "dontAsk: reads and read-only commands (ls, git diff) run, all else is denied",
     "bypassPermissions": "bypassPermissions: nothing is asked; the sandbox still holds",
 }
 
@@ -37,40 +39,57 @@ def system_prompt() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`sandbox` is one sentence on what holds commands; `headless`: nobody can be asked."""
+    """`sandbox` is one sentence on what holds commands; `headless`: nobody can be asked; `allowed`: the user's
+    allow rules as written, and what the settings allow besides."""
 
     cwd: Path
     mode: Mode
     sandbox: str
     headless: bool
+    allowed: tuple[str, ...] = ()
 
 
 def environment(facts: Facts) -> str:
     """The block that ends the first user message. Starts no process: it is on the way to the first request."""
     lines = [
-        f"Working directory: {_name(facts.cwd)} (relative paths start here)",
+        f"Working directory: {_printable(str(facts.cwd))} (relative paths start here)",
         f"System: {platform.system()} {platform.release()}, commands run in bash",
-        f"Python: {platform.python_version()}{_virtual_env(facts.cwd)}",
+        f"Python: {_python(facts.cwd)}",
         f"Programs: {', '.join(p for p in PROGRAMS if shutil.which(p)) or 'none of the usual ones'}",
         f"Git: {git_branch(facts.cwd)}",
         f"Sandbox: {facts.sandbox}",
-        f"Permission mode: {_MODES[facts.mode]}" + ("; nobody can be asked in this run" if facts.headless else ""),
+        f"Permission mode: {_MODES[facts.mode]}" + _rest(facts),
         f"Date: {date.today().isoformat()}",  # noqa: DTZ011  the person's own day
     ]
     return "<environment>\n" + "\n".join(lines) + "\n</environment>"
 
 
-def _name(path: Path) -> str:
-    """A directory's name may hold anything, line ends too: what is not plain text is written escaped."""
-    return str(path) if str(path).isprintable() else ascii(str(path))
+def _printable(text: str) -> str:
+    """The name of a directory or a rule may hold anything, line ends too: what is not plain text comes escaped."""
+    return text if text.isprintable() else ascii(text)
 
 
-def _virtual_env(cwd: Path) -> str:
+def _rest(facts: Facts) -> str:
+    """What the mode leaves open: the user's rules, and what becomes of a question without a person."""
+    rules = f"; allowed too: {', '.join(map(_printable, facts.allowed[:20]))}" if facts.allowed else ""
+    asks = facts.mode not in {"dontAsk", "bypassPermissions"}
+    return rules + ("; nobody can be asked in this run: what needs a yes is denied" if facts.headless and asks else "")
+
+
+def _python(cwd: Path) -> str:
+    """The environment that the project's commands are meant for, its version and what of PROGRAMS it holds."""
     active = os.environ.get("VIRTUAL_ENV")
-    found = [name for name in (".venv", "venv") if os.path.exists(cwd / name / "bin" / "python")]  # noqa: PTH110  never raises
-    if active and Path(active) != Path(sys.prefix):
-        return f", active virtual environment {active}"
-    return f", virtual environment in ./{found[0]} (run ./{found[0]}/bin/python)" if found else ""
+    place = Path(active) if active and Path(active) != Path(sys.prefix) else None
+    how = f"active virtual environment {place}"
+    for name in () if place else (".venv", "venv"):
+        if os.path.exists(cwd / name / "bin" / "python"):  # noqa: PTH110  never raises
+            place, how = cwd / name, f"virtual environment, run ./{name}/bin/python"
+            break
+    if place is None:
+        return "no virtual environment"
+    version = re.search(r"^version(?:_info)? *= *([0-9][0-9.]{0,20})", _start_of(place / "pyvenv.cfg"), re.MULTILINE)
+    held = [program for program in _IN_PYTHON if os.path.exists(place / "bin" / program)]  # noqa: PTH110  as above
+    return (f"{version[1]}, " if version else "") + how + (f" (has {', '.join(held)})" if held else "")
 
 
 def git_branch(cwd: Path) -> str:

@@ -126,7 +126,9 @@ class Session:
         """The prompt; the first one ends with the facts of the session, frozen there."""
         if self._state.messages:
             return User((Text(text),))
-        facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive)
+        unasked = ("commands in the sandbox",) if self._confinement.granted().auto_allow and self.mode != "plan" else ()
+        allowed = (*(rule.text for rule in self.permit.rules.allow), *unasked)
+        facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed)
         return User((Text(text), Text(prompt.environment(facts))))
 
     def _kept(self, event: Event) -> Event:
