@@ -1,8 +1,12 @@
 """No OPENAI_BASE_URL: servers on the usual local ports are found, told, and never given the key."""
 
+import fcntl
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -17,11 +21,15 @@ HELLO = {"text": "Hello.", "times": "always"}
 
 
 @pytest.fixture(autouse=True)
-def _ports_are_free() -> None:
-    for name, port in PORTS.items():
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                pytest.skip(f"something listens on {name}'s port {port} of this machine")
+def _ports_are_ours() -> Iterator[None]:
+    """One of these tests at a time, whatever runs beside it: the ports are the machine's."""
+    with open(Path(gettempdir()) / f"harness-test-ports-{os.getuid()}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name, port in PORTS.items():
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    pytest.skip(f"something listens on {name}'s port {port} of this machine")
+        yield
 
 
 @pytest.fixture
