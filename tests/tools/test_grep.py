@@ -30,6 +30,15 @@ async def test_content_is_grouped_by_file(code):
     )
 
 
+async def test_lines_of_one_file_may_be_edited_but_the_file_not_replaced(code):
+    change = {"old_string": "    return 2", "new_string": "    return 3"}
+    await code.text("Grep", pattern="return", output_mode="content")
+    assert "has not been read" in await code.error("Edit", file_path="src/b.py", **change)
+    await code.text("Grep", pattern="return", output_mode="content", path="src/b.py")
+    assert "Only a part" in await code.error("Write", file_path="src/b.py", content="")
+    assert "return 3" in await code.text("Edit", file_path="src/b.py", **change)
+
+
 async def test_counts(code):
     assert await code.text("Grep", pattern="def|return", output_mode="count") == (
         "notes.md: 1\nsrc/a.py: 2\nsrc/b.py: 2\n[5 matching lines in 3 files]"

@@ -12,10 +12,10 @@ from harness.effects import Effect, Reads
 from harness.errors import ToolError
 from harness.paths import resolve, shown
 from harness.tools import ripgrep
-from harness.tools.access import search_place
+from harness.tools.access import open_text, search_place
 from harness.tools.fields import PathText
 from harness.tools.input import ToolInput
-from harness.tools.tool import Context, Output, Tool
+from harness.tools.tool import Context, FileSeen, Output, Tool
 
 PAGE = 250  # lines or files
 PAGE_CHARS = 40_000
@@ -71,7 +71,18 @@ async def call(args: GrepInput, context: Context) -> AsyncGenerator[Output, None
         # Every line begins with its number, so an empty line parts two files.
         blocks = found.out.rstrip(b"\n").split(b"\n\n") if found.out else []
         blocks.sort(key=lambda block: block.partition(b"\0")[0])
+        if len(blocks) == 1 and not args.only_matching:
+            await _remember(Path(os.fsdecode(blocks[0].partition(b"\0")[0])), context)
         yield _content(args, blocks, renamed, found)
+
+
+async def _remember(where: Path, context: Context) -> None:
+    """Lines of one file count as read for Edit, as they do in Claude Code (tools reference), not for Write."""
+    try:
+        _, stamp = await open_text(where, context)
+    except ToolError:
+        return  # gone or binary meanwhile: Edit will say so
+    context.seen.setdefault(where, FileSeen(stamp, whole=False))
 
 
 def _options(args: GrepInput, where: Path) -> list[str]:
