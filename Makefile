@@ -31,6 +31,19 @@ test-servers: .venv/installed .servers/llama-server  ## real model servers with 
 	.servers/venv/bin/pip install --quiet --disable-pip-version-check -r tests/servers/requirements.txt
 	touch $@
 
+# Optional, and large: their tests skip where these are not there.
+.servers/transformers/installed: tests/servers/puppet_hf.py .servers/llama-server  ## transformers' server (1.2 GB)
+	$(PYTHON) -m venv .servers/transformers
+	.servers/transformers/bin/pip install --quiet --disable-pip-version-check torch 'transformers[serving]>=5' accelerate gguf
+	.servers/transformers/bin/python -m tests.servers.puppet_hf .servers/templates/Qwen-Qwen2.5-7B-Instruct.jinja \
+		.servers/puppets_hf hermes main_job text
+	touch $@
+
+.servers/litellm/installed:  ## LiteLLM's proxy (750 MB)
+	$(PYTHON) -m venv .servers/litellm
+	.servers/litellm/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]'
+	touch $@
+
 format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
