@@ -8,17 +8,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any, Protocol, TextIO
+from uuid import uuid4
 
 import anyio
 
 from harness import codec
-from harness.errors import EXIT_ERROR, EXIT_TERMINATED, UsageError
+from harness.errors import EXIT_ERROR, EXIT_TERMINATED, ProviderError, UsageError
 from harness.events import Event, Notice, Result
 from harness.flags import Flags
 from harness.lines import StreamLines
 from harness.options import SessionOptions
+from harness.providers.port import Model
 from harness.render import safe
 from harness.session import Session, open_session
+from harness.turn import Turn
 
 STDIN_LIMIT = 10_000_000  # bytes (`conventions.md` 1.1)
 STDIN_PATIENCE = 3.0  # seconds to wait for the first byte of a pipe that may never be written to
@@ -90,8 +93,8 @@ class _Text:
 class _Json:
     """The result object, alone."""
 
-    def __init__(self, session: Session) -> None:
-        self._lines = StreamLines(session.id)
+    def __init__(self, session_id: str) -> None:
+        self._lines = StreamLines(session_id)
 
     def show(self, event: Event) -> None:
         if isinstance(event, Result):
@@ -102,28 +105,41 @@ class _Json:
 class _StreamJson:
     """Every event as a line."""
 
-    def __init__(self, session: Session, *, partial: bool) -> None:
-        self._lines = StreamLines(session.id, partial=partial)
+    def __init__(self, session_id: str, *, partial: bool) -> None:
+        self._lines = StreamLines(session_id, partial=partial)
 
     def show(self, event: Event) -> None:
         for line in self._lines.of(event):
             _print_json(line)
 
 
-def _output(flags: Flags, session: Session) -> _Output:
+def _output(flags: Flags, session_id: str) -> _Output:
     match flags.output_format:
         case "json":
-            return _Json(session)
+            return _Json(session_id)
         case "stream-json":
-            return _StreamJson(session, partial=flags.partial_messages)
+            return _StreamJson(session_id, partial=flags.partial_messages)
     return _Text()
 
 
 async def _run(text: str, flags: Flags) -> int:
+    try:
+        return await _turn(text, flags)
+    except ProviderError as error:
+        # The turn could not even begin (the list of models, say): scripts still get their one result.
+        turn = Turn()
+        turn.fail(error)
+        turn.end("turn_setup_failed")
+        result = turn.result(Model(flags.model or "", ""))
+        _output(flags, str(uuid4())).show(result)
+        return result.exit_code
+
+
+async def _turn(text: str, flags: Flags) -> int:
     result: Result | None = None
     async with open_session(SessionOptions.from_flags(flags, interactive=False)) as session:
         signals = _Signals(session)
-        output = _output(flags, session)
+        output = _output(flags, session.id)
         async with aclosing(session.prompt(text)) as events:
             async for event in events:
                 output.show(event)

@@ -1,5 +1,6 @@
 """An endpoint that fails, lies, stalls, or is not there: what a run says, and its exit code."""
 
+import json
 import socket
 from functools import partial
 
@@ -81,7 +82,9 @@ def test_where_nothing_listens_the_address_and_a_way_to_start_one_are_named(hous
     assert f"Nothing listens at {url}." in done.out
     assert "ollama serve" in done.out
     unnamed = house.run("-p", "go", url=url, env=ONCE)  # the list of models is asked for first
-    assert (unnamed.code, "ollama serve" in unnamed.err) == (75, True)
+    assert (unnamed.code, "ollama serve" in unnamed.out) == (75, True)
+    result = json.loads(house.run("-p", "go", "--output-format", "json", url=url, env=ONCE).out)
+    assert (result["is_error"], result["terminal_reason"]) == (True, "turn_setup_failed")
 
 
 @pytest.mark.parametrize("env", [{"OPENAI_API_KEY": "sk-wrong"}, {}], ids=["wrong", "none"])
