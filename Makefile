@@ -11,7 +11,7 @@ test: .venv/installed  ## the tests, under two minutes on two cores
 	$(BIN)/pytest -m 'not long' -n 2 --dist worksteal
 
 check: .venv/installed  ## format, lint with size limits, strict types, import layers
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
@@ -45,7 +45,7 @@ test-servers: .venv/installed .servers/llama-server  ## real model servers with 
 	touch $@
 
 format: .venv/installed
-	$(BIN)/ruff format .
+	$(BIN)/ruff format src tests
 	$(BIN)/ruff check --fix .
 
 .venv/installed: pyproject.toml constraints.txt

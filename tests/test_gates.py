@@ -50,7 +50,9 @@ def test_the_map_names_only_what_is_there():
 
 def test_the_map_names_every_module():
     text = (ROOT / "AGENTS.md").read_text("utf-8")
-    rooms = {p.name for p in (ROOT / "src" / "harness").iterdir() if not p.name.startswith("_") and p.suffix in {"", ".py"}}
+    rooms = {
+        p.name for p in (ROOT / "src" / "harness").iterdir() if not p.name.startswith("_") and p.suffix in {"", ".py"}
+    }
     missing = [room for room in rooms if room not in text and room.removesuffix(".py") not in text]
     assert not missing
 
