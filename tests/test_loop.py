@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 import anyio
 import pytest
 
-from tests.fakes import Driven, call, drive, says
 from harness.asks import Answer, Asks
 from harness.errors import ProviderError, Retry
 from harness.events import (
@@ -20,6 +19,7 @@ from harness.events import (
 from harness.messages import Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Ask, Deny
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Request, Retrying
+from tests.fakes import Driven, call, drive, says
 
 
 def result(driven: Driven) -> Result:
