@@ -129,6 +129,8 @@ class _Judge:
             behind, too_many = wrappers.wrapped(command.words)
             if too_many:
                 problems.append("it has too many words behind a wrapper")
+            if not all(words[0].literal for words in behind):
+                problems.append("which program it runs is known only when it runs")
             if any(wrappers.base(words[0]) in wrappers.REPARSERS for words in behind):
                 problems.append(f"`{command.program}` runs text as commands")
         return f"{problems[0]}: it may hide something that a rule is about" if problems else ""

@@ -25,20 +25,27 @@ REDIRECTS = names("file_redirect heredoc_redirect herestring_redirect")
 BRANCHES = names("if_statement while_statement for_statement case_statement function_definition")
 # Statements whose last command a redirection behind them belongs to, as against groups that it holds for.
 CHAINS = names("list pipeline negated_command")
-_BEFORE_COMMENT = frozenset({b"", b" ", b"\t", b"\n", b";", b"&", b"|", b"(", b")"})
+_WORDLIKE = WORDS | {"command_name", "variable_assignment"}
+_BEFORE_COMMENT = re.compile(rb"(\A|(\A|[^\\])[ \t\n;&|()])\Z")
+# Where one of these is a program's name, the grammar did not see the statement that it begins.
+KEYWORDS = names("if then elif else fi for while until do done case esac select function { } in coproc")
 
 
 def gap_problem(node: "Node", source: bytes) -> str:
     """What lies between a node's parts and is not accounted for by any; '' where nothing does."""
     if node.type in WORDS or node.type.startswith("heredoc"):
         return ""
-    end = node.start_byte
+    end, before = node.start_byte, ""
     for child in node.children:
         if source[end : child.start_byte].replace(b"\\\n", b"").strip(b" \t\n"):
             return "a part of it is not understood"
-        if child.type == "comment" and source[child.start_byte - 1 : child.start_byte] not in _BEFORE_COMMENT:
+        if child.type == "comment" and not _BEFORE_COMMENT.search(
+            source, max(0, child.start_byte - 2), child.start_byte
+        ):
             return "what looks like a comment may not be one"
-        end = max(end, child.end_byte)
+        if child.start_byte == end and {child.type, before} <= _WORDLIKE and node.type in COMMANDS | REDIRECTS:
+            return "its words run into each other"  # one word to bash
+        before, end = child.type, max(end, child.end_byte)
     return ""
 
 
@@ -47,14 +54,13 @@ def plain_heredoc(node: "Node", source: bytes) -> bool:
     parts = {child.type: child for child in node.children}
     if "heredoc_start" not in parts or "heredoc_end" not in parts:
         return False
-    name = re.fullmatch(
-        rb"(['\"]?)(\w+)\1", source[parts["heredoc_start"].start_byte : parts["heredoc_start"].end_byte]
-    )
-    if not name:
+    start, end = parts["heredoc_start"], parts["heredoc_end"]
+    name = re.fullmatch(rb"(['\"]?)(\w+)\1", source[start.start_byte : start.end_byte])
+    tabs = b"\t" if any(child.type == "<<-" for child in node.children) else b""
+    last = source[source.rfind(b"\n", 0, end.start_byte) + 1 :].partition(b"\n")[0]
+    if not name or last.lstrip(tabs or b"\n") != name[2] or b"\n" not in source[start.end_byte : end.start_byte]:
         return False
     if "heredoc_body" not in parts:
         return True
-    lines = source[parts["heredoc_body"].start_byte : parts["heredoc_end"].start_byte].split(b"\n")
-    if any(child.type == "<<-" for child in node.children):
-        lines = [line.lstrip(b"\t") for line in lines]
-    return name[2] not in lines
+    lines = source[parts["heredoc_body"].start_byte : end.start_byte].split(b"\n")
+    return name[2] not in [line.lstrip(tabs) if tabs else line for line in lines]

@@ -9,7 +9,7 @@ The only module that imports tree_sitter: import it when a command must be judge
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -147,12 +147,14 @@ class _Walk:
             self._flow.settle()
 
     def _chain(self, node: Node, redirects: Sequence[Node]) -> None:
-        """A pipeline's parts run in shells of their own, but the grammar also puts `cd x && y | z` here."""
+        """A pipeline's parts run in shells of their own, but the grammar also puts `cd x && y | z` here.
+
+        Behind `!` what follows `&&` runs after a failure.
+        """
         self._covered(node)
         before = self._flow.here
         for child in node.children:
             self._visit(child, redirects if child == node.children[-1] else ())
-        if node.type == "pipeline":
             self._flow.maybe(before)
 
     def _branch(self, node: Node) -> None:
@@ -163,7 +165,7 @@ class _Walk:
         name = self._text(variable) if variable is not None else "_"
         if not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or "proxy" in name:
             self.unlisted.append(f"it assigns the variable {name}")
-        before = self._flow.here
+        before, first = self._flow.here, len(self.commands)
         self._covered(node)
         for child in node.children:
             if child.type in nodes.WORDS:
@@ -171,9 +173,12 @@ class _Walk:
             else:
                 self._visit(child)
                 self._flow.settle()
-        if self._flow.here != before:
+        moves = self._flow.here != before
+        if moves:
             self._flow.lose()
             self.unlisted.append("it changes directory inside a loop, branch or function")
+        if moves or node.type == "function_definition":  # a later round, or the place of the call
+            self.commands[first:] = [replace(command, cwds=(None,)) for command in self.commands[first:]]
 
     def _redirected(self, node: Node, more: Sequence[Node]) -> None:
         self._covered(node)
@@ -222,6 +227,8 @@ class _Walk:
         words = tuple(parts.words)
         if words and not words[0].literal:
             self.unlisted.append("which program it runs is known only when it runs")
+        if words and words[0].raw in nodes.KEYWORDS:
+            self.unreadable.append(f"`{words[0].raw}` stands where a program should")
         command = Command(
             raw,
             words,
@@ -260,6 +267,7 @@ class _Walk:
 
     def _redirect(self, node: Node, parts: _Parts) -> None:
         """Read a redirection; words that the grammar puts behind its target belong to the command."""
+        self._covered(node)
         if node.type != "file_redirect":
             self._here_document(node, parts)
             return

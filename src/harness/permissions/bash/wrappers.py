@@ -40,8 +40,9 @@ _MOST = 100  # argument lists behind one command; more are not searched, and ask
 EXEC_WRAPPERS: dict[str, int] = (
     dict.fromkeys(
         names(
-            "! time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
-            "nsenter strace ltrace exec coproc caffeinate systemd-run runuser setpriv firejail proxychains "
+            "! { if then elif else while until do coproc "  # as the grammar may leave them
+            "time nice nohup stdbuf command builtin noglob env sudo doas watch setsid ionice xargs parallel unshare "
+            "nsenter strace ltrace exec caffeinate systemd-run runuser setpriv firejail proxychains "
             "proxychains4 rlwrap unbuffer numactl gdb valgrind perf dbus-run-session xvfb-run fakeroot catchsegv "
             "pkexec gosu su-exec tini dumb-init ts torify torsocks eatmydata cpulimit prlimit choom nocorrect nq tsp"
         ),
