@@ -12,6 +12,7 @@ from harness.events import (
     Event,
     HookPermissionResult,
     Notice,
+    Progress,
     Result,
     Stopped,
     StreamEvent,
@@ -59,7 +60,7 @@ class StreamLines:
                 content = f"{text}\n{mend}" if mend else text
                 level = "warning" if level == "error" else level  # readers know no `error` here
                 yield {"type": "system", "subtype": "informational", "level": level, "content": content, "cause": cause}
-            case ToolProgress():
+            case Progress() | ToolProgress():
                 yield from self._heartbeat(event)
             case Result():
                 yield result_json(event)
@@ -68,12 +69,16 @@ class StreamLines:
                 if isinstance(event, HookPermissionResult) and event.decision == "deny":
                     yield _denied(event)
 
-    def _heartbeat(self, event: ToolProgress) -> Iterator[Json]:
-        """A sign of life at once and then every `HEARTBEAT` seconds, however much the tool prints."""
-        last = self._beats.get(event.call_id)
-        if last is not None and event.elapsed - last < HEARTBEAT:
+    def _heartbeat(self, event: Progress | ToolProgress) -> Iterator[Json]:
+        """A sign of life at once and then every `HEARTBEAT` seconds, however often one comes."""
+        what = event.what if isinstance(event, Progress) else event.call_id
+        last = self._beats.get(what)
+        if last is not None and last <= event.elapsed < last + HEARTBEAT:
             return
-        self._beats[event.call_id] = event.elapsed
+        self._beats[what] = event.elapsed
+        if isinstance(event, Progress):
+            yield plain(event)
+            return
         beat = {"tool_use_id": event.call_id, "tool_name": event.tool, "elapsed_time_seconds": round(event.elapsed, 1)}
         yield {"type": "tool_progress", **beat, "total_bytes": event.total_bytes, "heartbeat": True}
 
