@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.effects import Asks, Fetches, Opaque, Reads, Runs, Writes
+from harness.effects import Asks, Effect, Fetches, Opaque, Reads, Runs, Writes
 from harness.messages import MODES
 from harness.permissions import Allow, Ask, Deny, decide
 from harness.sandbox.policy import Granted
@@ -109,11 +109,12 @@ def test_mcp_tools():
 
 
 def test_the_strictest_effect_decides():
-    effects = [Reads(PROJECT / "a"), Writes(PROJECT / "b")]
+    effects: list[Effect] = [Reads(PROJECT / "a"), Writes(PROJECT / "b")]
     got = decide(call("Move"), effects, rules(deny=["Edit(b)"]), "acceptEdits", roots_for())
     assert isinstance(got, Deny)
     both = [Writes(PROJECT / "a"), Writes(PROJECT / "b")]
     ask = decide(call("Move"), both, rules(), "default", roots_for())
+    assert isinstance(ask, Ask)
     assert ask.suggestions == ("Edit(//home/u/proj/a)", "Edit(//home/u/proj/b)")
 
 

@@ -8,7 +8,7 @@ from harness.effects import Asks, Fetches, Opaque
 from harness.messages import MODES
 from harness.permissions import Ask, decide
 from harness.permissions.modes import VERDICTS, Action, Verdict
-from tests.corpus.decisions import PROJECT, decided, roots_for
+from tests.corpus.decisions import decided, roots_for
 from tests.permissions.at import call, command, path, rules
 
 # default, acceptEdits, plan, auto, dontAsk, bypassPermissions
@@ -74,7 +74,8 @@ def test_only_what_a_person_need_not_answer_is_for_the_classifier():
         return isinstance(decision, Ask) and decision.classifiable
 
     assert classifiable("npm install")
+    assert classifiable("$a x")
+    assert not classifiable("$a x", deny=["Bash(rm *)"])
     assert not classifiable("npm install", ask=["Bash(npm *)"])
     assert not classifiable("rm -rf ~")
     assert classifiable("python3 x.py", allow=["Bash(python3 *)"])  # too broad for auto
-    assert PROJECT

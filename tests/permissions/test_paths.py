@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.permissions import Rules
+from harness.permissions import Rules, read_denied
 from harness.permissions.paths import may_cover, normal
 from harness.permissions.patterns import escaped
 from harness.permissions.places import device, may_be_protected
@@ -90,6 +90,12 @@ def test_an_escaped_path_allows_itself_alone(name):
 )
 def test_what_a_wildcard_may_reach(rule, glob, below, reaches):
     assert bool(may_cover(rules(deny=[f"Read({rule})"]).deny, "Read", glob, below, roots_for())) is reaches
+
+
+def test_what_searching_tools_leave_out():
+    hidden = rules(deny=["Read(.env)"], ask=["Read(a)"])
+    assert read_denied(PROJECT / "x/.env", hidden, roots_for()) == hidden.deny[0]
+    assert read_denied(PROJECT / "a", hidden, roots_for()) is None
 
 
 def test_special_names():

@@ -34,6 +34,7 @@ def parsed(text, behavior="deny"):
         ("Task(Explore)", ("Agent", "name", "Explore")),
         ("Agent(model:opus)", ("Agent", "param", "opus")),
         ("Skill(deploy *)", ("Skill", "name", "deploy *")),
+        ("Cd(~/src/*)", ("Cd", "path", "~/src/*")),
         ("mcp__github__*", ("mcp__github__*", "tool", "")),
     ],
 )

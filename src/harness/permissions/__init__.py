@@ -1,5 +1,6 @@
 """Permissions: rules, modes, and the one function that decides."""
 
+from harness.permissions.access import read_denied
 from harness.permissions.decide import decide
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.permissions.paths import Roots
@@ -15,6 +16,7 @@ __all__ = [
     "RuleWarning",
     "Rules",
     "decide",
+    "read_denied",
     "removed_tools",
     "split_rules",
 ]

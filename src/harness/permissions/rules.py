@@ -140,7 +140,7 @@ def _specifier(tool: str, specifier: str, behavior: Behavior) -> tuple[Kind, str
             return _param(param, behavior)
     if tool in SHELLS:
         return "bash", specifier, "", ""
-    if tool in EDITORS | READERS:
+    if tool in EDITORS | READERS | {"Cd"}:
         return _path(tool, specifier)
     if tool == "WebFetch":
         host = specifier.removeprefix("domain:").strip().lower().rstrip(".")
@@ -152,7 +152,7 @@ def _specifier(tool: str, specifier: str, behavior: Behavior) -> tuple[Kind, str
 
 def _path(tool: str, specifier: str) -> tuple[Kind, str, str, str]:
     family = "Edit" if tool in EDITORS else "Read"
-    if tool != family:
+    if tool not in {family, "Cd"}:
         return "path", "", "", f"path rules of {tool} are not consulted, write {family}({specifier})"
     return "path", specifier, "", pattern_problem(specifier)
 

@@ -142,8 +142,8 @@ class _Judge:
             return from_mode("command", self.mode, "it is a command")
         if self._sandboxed() and not hidden:
             return Allow("sandbox", "it runs inside the sandbox")
-        if script.unreadable:
-            return self._ask(script.unreadable[0])
+        if script.unreadable:  # where a rule is concerned, for a person and not for a classifier
+            return Ask("mode", hidden) if hidden else self._ask(script.unreadable[0])
         missing = [part for part in parts if not part.allowed]
         if not missing and not script.unlisted:
             why = "; ".join(dict.fromkeys(part.allowed for part in parts))
@@ -152,8 +152,10 @@ class _Judge:
         bare = self._bare_rule()
         if bare and not hidden and not any(part.firm for part in missing):
             return by_rule(bare)
-        if hidden or script.unlisted:
-            return self._ask(hidden or script.unlisted[0])
+        if hidden:
+            return Ask("mode", hidden)
+        if script.unlisted:
+            return self._ask(script.unlisted[0])
         complete = all(part.suggestions for part in missing)
         suggestions = tuple(dict.fromkeys(chain.from_iterable(part.suggestions for part in missing)))
         return self._ask(missing[0].why, suggestions if complete else ())
