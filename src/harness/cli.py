@@ -36,9 +36,23 @@ def _events(argv: Sequence[str]) -> int:
     return EXIT_OK
 
 
+def _config(argv: Sequence[str]) -> int:
+    from harness.commands.config import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
+def _trust(argv: Sequence[str]) -> int:
+    from harness.commands.trust import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "serve-script": _serve_script,
+    "config": _config,
+    "trust": _trust,
     "sandbox": _sandbox,
     "events": _events,
 }

@@ -1,7 +1,9 @@
 """What a session's commands may touch: settings and flags made into a sandbox policy."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from harness import paths
 from harness.messages import Mode
 from harness.options import SessionOptions
 from harness.sandbox.policy import Granted, Level, Policy
@@ -15,9 +17,11 @@ class Confinement:
         self.sandboxed = options.sandbox and chosen.sandbox
         self._network = options.network
         self._cwd, self._results = cwd, results
-        self.directories = (*options.add_dirs, *_existing(chosen.directories))
-        self._write = (*self.directories, *_existing(chosen.allow_write))
-        self._deny_read = _existing(chosen.deny_read)
+        self.directories = (*options.add_dirs, *_existing(chosen.directories, cwd))
+        self._write = (*self.directories, *_existing(chosen.allow_write, cwd))
+        self._read = _existing(chosen.allow_read, cwd)
+        self._deny_read, self._deny_write = _existing(chosen.deny_read, cwd), _existing(chosen.deny_write, cwd)
+        self._environment = chosen.environment
         self.home = Path(options.env.get("HOME") or Path.home())
         self._auto_allow = chosen.auto_allow
 
@@ -31,9 +35,11 @@ class Confinement:
             project=self._cwd,
             home=self.home,
             write=self._write,
-            read=_existing((str(self._results),)),  # made by the first result that is too long
+            read=(*self._read, *_existing((str(self._results),), self._cwd)),  # made by the first long result
             deny_read=self._deny_read,
+            deny_write=self._deny_write,
             network=self._network,
+            env=self._environment,
             project_readonly=mode == "plan",
         )
 
@@ -49,7 +55,7 @@ class Confinement:
         return f"bubblewrap; {project}, the rest read-only or hidden, {network}"
 
 
-def _existing(names: tuple[str, ...]) -> tuple[Path, ...]:
+def _existing(names: Iterable[str], cwd: Path) -> tuple[Path, ...]:
     """Settings may name what another machine has; what is not here can be neither granted nor hidden."""
-    places = (Path(name).expanduser().resolve() for name in names)
+    places = (paths.resolve(name, cwd).resolve() for name in names if "\0" not in name)
     return tuple(place for place in places if place.exists())

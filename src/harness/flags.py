@@ -11,6 +11,7 @@ from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.messages import MODES, Mode
 from harness.sandbox.policy import Network
+from harness.settings.places import SOURCES
 
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
@@ -27,6 +28,8 @@ EPILOG = """\
 commands:
   harness demo             fix a failing test with a scripted model: no key, no network, real tools, real sandbox
   harness serve-script F   serve a scripted OpenAI-compatible endpoint (docs/script-format.md)
+  harness config show      show the settings that count, with --origin from which file
+  harness trust [DIR]      let a project's own settings count, until they change
   harness sandbox exec     run any command in the sandbox
   harness events           list the events of a session with their fields
 
@@ -54,6 +57,9 @@ class Flags:
     sandbox: bool
     network: Network
     persist: bool
+    settings: str | None
+    setting_sources: tuple[str, ...]
+    trust_project: bool
     vendor: tuple[str, ...]
 
 
@@ -96,6 +102,9 @@ def parser() -> argparse.ArgumentParser:
     add("--max-turns", type=_positive, metavar="N", help="end after N requests to the model (-p only)")
     add("--model", metavar="ID", help="the model, as the server names it")
     add("--add-dir", nargs="+", action="extend", default=[], metavar="DIR", help="more directories to work in")
+    add("--settings", metavar="FILE|JSON", help="more settings, above those of all files but the machine owner's")
+    add("--setting-sources", metavar="LIST", help="settings files to read: some of user,project,local (default: all)")
+    add("--trust-project", action="store_true", help="let this project's settings count, for this run")
     add("--system-prompt", metavar="TEXT", help="replace the system prompt")
     add("--append-system-prompt", metavar="TEXT", help="add to the system prompt")
     add("--network", choices=NETWORKS, default="none", help="network of sandboxed commands (default: none)")
@@ -139,6 +148,9 @@ def parse(argv: Sequence[str]) -> Flags:
         sandbox=not given.no_sandbox,
         network=given.network,
         persist=not given.no_session_persistence,
+        settings=given.settings,
+        setting_sources=setting_sources(given.setting_sources),
+        trust_project=given.trust_project,
         vendor=vendor,
     )
 
@@ -183,6 +195,15 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return value
+
+
+def setting_sources(text: str | None) -> tuple[str, ...]:
+    """The value of `--setting-sources`; '' is none of them. Raises UsageError."""
+    names = SOURCES if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in SOURCES:
+            raise UsageError(f"--setting-sources: there is no source {name!r}.", f"Use some of: {','.join(SOURCES)}.")
+    return names
 
 
 def _directory(text: str) -> Path:

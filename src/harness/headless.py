@@ -82,8 +82,8 @@ class _Text:
     """The final answer on stdout; warnings, denials and errors on stderr as they come."""
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Notice) and event.level != "info":
-            _tell(f"{event.level.capitalize()}: {event.text}" + (f"\n{event.mend}" if event.mend else ""))
+        if isinstance(event, Notice):
+            _warn(event)
         elif isinstance(event, Result):
             for denial in event.permission_denials:
                 _tell(f"Denied: {denial.tool_name} {json.dumps(denial.tool_input, ensure_ascii=False)}")
@@ -91,13 +91,15 @@ class _Text:
 
 
 class _Json:
-    """The result object, alone."""
+    """The result object, alone; warnings on stderr as they come."""
 
     def __init__(self, session_id: str) -> None:
         self._lines = StreamLines(session_id)
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Result):
+        if isinstance(event, Notice):
+            _warn(event)
+        elif isinstance(event, Result):
             for line in self._lines.of(event):
                 _print_json(line)
 
@@ -178,6 +180,11 @@ def _print(text: str) -> None:
     data = f"{text}\n".encode("utf-8", "backslashreplace")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def _warn(notice: Notice) -> None:
+    if notice.level != "info":
+        _tell(f"{notice.level.capitalize()}: {notice.text}" + (f"\n{notice.mend}" if notice.mend else ""))
 
 
 def _tell(text: str) -> None:

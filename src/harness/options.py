@@ -9,6 +9,7 @@ from harness.errors import UsageError
 from harness.flags import Flags
 from harness.messages import Mode
 from harness.sandbox.policy import Network
+from harness.settings import Asked
 
 
 def _here() -> Path:
@@ -37,6 +38,7 @@ class SessionOptions:
     network: Network = "none"
     persist: bool = True
     heartbeat: float = 5.0
+    settings: Asked = field(default_factory=Asked)
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @staticmethod
@@ -56,4 +58,5 @@ class SessionOptions:
             sandbox=flags.sandbox,
             network=flags.network,
             persist=flags.persist,
+            settings=Asked(given=flags.settings, sources=flags.setting_sources, trust_project=flags.trust_project),
         )

@@ -24,6 +24,13 @@ def config_home(env: Mapping[str, str] = os.environ) -> Path:
     return Path(env.get("HOME") or Path.home()) / ".harness"
 
 
+def claude_home(env: Mapping[str, str] = os.environ) -> Path:
+    """Where people keep what they wrote for Claude Code: `$CLAUDE_CONFIG_DIR`, else `~/.claude`."""
+    if value := env.get("CLAUDE_CONFIG_DIR"):
+        return _expanded(value).absolute()
+    return Path(env.get("HOME") or Path.home()) / ".claude"
+
+
 def project_key(directory: Path) -> str:
     """The name under `projects/` for a real directory: every character outside [A-Za-z0-9] becomes `-`."""
     name = unicodedata.normalize("NFC", str(directory))

@@ -1,9 +1,10 @@
 """A session's permissions: its rules, mode and roots, put to the one decision function."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.effects import Effect
 from harness.errors import UsageError
@@ -14,14 +15,21 @@ from harness.permissions.rules import Behavior
 from harness.sandbox.policy import Granted
 from harness.settings import Settings
 
+if TYPE_CHECKING:
+    from harness.settings.layer import Layer
+
+BEHAVIORS: tuple[Behavior, ...] = ("deny", "ask", "allow")
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 class Permit:
     """Rules may be added and the mode changed while the session goes on; each decision takes them as they are."""
 
-    def __init__(self, rules: Rules, mode: Mode, roots: Roots, granted: Granted) -> None:
+    def __init__(
+        self, rules: Rules, mode: Mode, roots: Roots, granted: Granted, forbidden: Collection[Mode] = ()
+    ) -> None:
         self.rules, self.mode, self._roots, self._granted = rules, mode, roots, granted
+        self._forbidden = forbidden
 
     def decide(self, call: ToolCall, effects: Sequence[Effect], real: Mapping[Path, Path]) -> Decision:
         """`real` says where the effects' paths lead, as looked up once for this call."""
@@ -37,14 +45,15 @@ class Permit:
         """Change the mode, from the next decision on.
 
         Raises:
-            UsageError: no such mode, or `bypassPermissions`, which a session must be started in.
+            UsageError: no such mode, one that settings forbid, or `bypassPermissions`, which a session must be
+                started in.
         """
         if mode == "bypassPermissions" != self.mode:
             raise UsageError(
                 "A running session cannot enter bypassPermissions.",
                 "Start it so: harness --permission-mode bypassPermissions",
             )
-        self.mode = _known(mode)
+        self.mode = _permitted(_known(mode), self._forbidden)
 
 
 def _known(mode: str) -> Mode:
@@ -56,13 +65,19 @@ def _known(mode: str) -> Mode:
     raise UsageError(f"There is no permission mode {mode!r}.", f"Use one of: {', '.join(MODES)}.")
 
 
+def _permitted(mode: Mode, forbidden: Collection[Mode]) -> Mode:
+    if mode in forbidden:
+        raise UsageError(f"Settings forbid the mode {mode}.", "harness config show --origin says which file does.")
+    return mode
+
+
 def starting_mode(options: SessionOptions, chosen: Settings, granted: Granted) -> Mode:
     """The flag's mode, else the settings', else `default`.
 
     Raises:
-        UsageError: `bypassPermissions` as root with nothing that holds the commands.
+        UsageError: a mode that settings forbid, or `bypassPermissions` as root with nothing that holds the commands.
     """
-    mode: Mode = options.mode or chosen.mode or "default"
+    mode = _permitted(options.mode or chosen.mode or "default", chosen.forbidden_modes)
     contained = granted.level == "full" or any(Path(mark).exists() for mark in _CONTAINER_MARKS)
     if mode == "bypassPermissions" and os.geteuid() == 0 and not contained:
         raise UsageError(
@@ -72,9 +87,21 @@ def starting_mode(options: SessionOptions, chosen: Settings, granted: Granted) -
     return mode
 
 
-def starting_rules(options: SessionOptions, chosen: Settings, home: Path, cwd: Path) -> Rules:
-    """The user's settings and the flags, pooled."""
-    user: dict[Behavior, tuple[str, ...]] = {"allow": chosen.allow, "ask": chosen.ask, "deny": chosen.deny}
-    where = str(chosen.source or "")
+def starting_rules(options: SessionOptions, chosen: Settings, cwd: Path) -> Rules:
+    """The rules of all settings files and of the flags, pooled; each knows its file and line."""
     flags: dict[Behavior, tuple[str, ...]] = {"allow": options.allow, "deny": options.deny}
-    return Rules.parse(user, "user", home, where=where) + Rules.parse(flags, "flag", cwd, where="command line")
+    pooled = Rules.parse(flags, "flag", cwd, where="command line")
+    for layer in chosen.layers:
+        pooled += _rules(layer)
+    return pooled
+
+
+def _rules(layer: "Layer") -> Rules:
+    pooled = Rules()
+    for behavior in BEHAVIORS:
+        key = f"permissions.{behavior}"
+        for text in layer.get(key) or ():
+            line = layer.line(key, text)
+            where = f"{layer.name}:{line}" if line and layer.source != "flag" else layer.name
+            pooled += Rules.parse({behavior: [text]}, layer.source, layer.base, where=where)
+    return pooled

@@ -1,6 +1,6 @@
 """A session: its wiring and its lifetime. Every surface drives this one, and reads the same events."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from harness.journal import Journal, session_file
 from harness.loop import Deps, Interrupt, State, run
 from harness.messages import Mode, Text, User
 from harness.options import SessionOptions
-from harness.permissions import Roots, removed_tools
+from harness.permissions import Roots, Rules, removed_tools
 from harness.permit import Permit, starting_mode, starting_rules
 from harness.providers import connect
 from harness.providers.options import Options
@@ -52,7 +52,7 @@ class Session:
         context = Context(self._cwd, files, shell, results)
         calls = Calls(self._toolbox, context, self.permit.decide, lambda: self.mode, self.permit.allow_rule, self._asks)
         self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
-        self._notices = [Notice(level="warning", cause="rules", text=str(w)) for w in self.permit.rules.warnings]
+        self._notices = list(_warnings(chosen, self.permit.rules))
 
     @property
     def mode(self) -> Mode:
@@ -106,8 +106,7 @@ class Session:
         self._deps.calls.context.files.close()
 
     def _permit(self, chosen: Settings, files: Files, results: Path) -> Permit:
-        options, home = self._options, paths.config_home(self._options.env)
-        granted = self._confinement.granted()
+        options, granted = self._options, self._confinement.granted()
         roots = Roots(
             project=self._cwd,
             cwd=self._cwd,
@@ -116,8 +115,8 @@ class Session:
             extra=self._confinement.directories,
             readable=(results,),
         )
-        rules = starting_rules(options, chosen, home, self._cwd)
-        return Permit(rules, starting_mode(options, chosen, granted), roots, granted)
+        rules, mode = starting_rules(options, chosen, self._cwd), starting_mode(options, chosen, granted)
+        return Permit(rules, mode, roots, granted, chosen.forbidden_modes)
 
     def _policy(self) -> Any:
         return self._confinement.policy(self.mode)
@@ -169,7 +168,7 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
     Raises:
         HarnessError: settings, flags or environment that cannot be used, or no endpoint to talk to.
     """
-    chosen = settings.load(paths.config_home(options.env))
+    chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
     told: list[Told] = []
     if provider is None:
         provider = await connect(_connection(options, chosen), told.append)
@@ -194,14 +193,25 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
 
 
 def _connection(options: SessionOptions, chosen: Settings) -> Options:
+    env = {**chosen.own_environment, **options.env}
     return Options.from_environment(
-        options.env,
-        base_url=options.base_url or options.env.get("OPENAI_BASE_URL") or chosen.base_url,
+        env,
+        base_url=options.base_url or env.get("OPENAI_BASE_URL") or chosen.base_url,
         model=options.model,
-        default_model=options.env.get("OPENAI_MODEL") or chosen.model,
+        default_model=env.get("OPENAI_MODEL") or chosen.model,
         aliases=chosen.aliases,
-        ca_file=options.env.get("HARNESS_CA_FILE") or chosen.ca_file,
+        ca_file=env.get("HARNESS_CA_FILE") or chosen.ca_file,
     )
+
+
+def _warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:
+    """What the person should know about settings before the first turn: each one line."""
+    if line := str(chosen.trust):
+        yield Notice(level="warning", cause="trust", text=line)
+    for problem in chosen.problems:
+        yield Notice(level="warning", cause="settings", text=problem)
+    for warning in rules.warnings:
+        yield Notice(level="warning", cause="rules", text=str(warning))
 
 
 def _system_prompt(options: SessionOptions) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from harness.messages import MODES
-from tests.scenarios.house import STREAM, Done, House, Json, bash, call, together
+from tests.scenarios.house import Done, House, Json, bash, call, together
 
 # Where a person would be asked, a run with -p denies. `command`: sandboxed commands run unasked in acceptEdits.
 TABLE = """
@@ -111,6 +111,36 @@ def test_settings_that_a_repository_brings_count_for_nothing(furnished: House):
     done = furnished.acts(bash("python3 -c 1"), call("Write", file_path="made.txt", content="x"), flags=())
     assert list(verdicts(done).values()) == ["deny", "deny"]
     assert done.asked[0].body["model"] == "scripted"
+    [told] = [line["content"] for line in done.of("system", "informational")]
+    assert told.startswith("this workspace has not been trusted; ignored: .claude/settings.json (model, ")
+    assert done.err == ""
+
+
+def test_trusted_settings_of_a_repository_count_but_for_endpoint_and_mode(furnished: House):
+    rules = {"allow": ["Write"], "defaultMode": "bypassPermissions"}
+    (furnished.project / ".claude").mkdir()
+    (furnished.project / ".claude/settings.json").write_text(
+        json.dumps({"permissions": rules, "endpoint": {"baseUrl": "http://127.0.0.1:9"}, "sandbox": {"enabled": False}})
+    )
+    assert furnished.run("trust").out.splitlines()[1:] == ["  .claude/settings.json"]
+    asked = (bash("python3 -c 1"), call("Write", file_path="made.txt", content="x"))
+    done = furnished.acts(*asked, flags=())
+    assert list(verdicts(done).values()) == ["deny", "run"]
+    assert (done.lines[0]["sandbox"], done.lines[0]["permissionMode"]) == ("full", "default")
+    furnished.run("trust", "--revoke")
+    assert list(verdicts(furnished.acts(*asked, flags=())).values()) == ["deny", "deny"]
+    assert list(verdicts(furnished.acts(*asked, flags=("--trust-project",))).values()) == ["deny", "run"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_in_print_mode_one_line_says_that_a_repository_is_not_trusted(furnished: House, form: str):
+    (furnished.project / ".claude").mkdir()
+    (furnished.project / ".claude/settings.json").write_text('{"permissions": {"allow": ["Write"]}}')
+    done = furnished.ask({"text": "Done."}, flags=("--output-format", form))
+    assert done.err.splitlines() == [
+        "Warning: this workspace has not been trusted; ignored: .claude/settings.json (permissions.allow). "
+        "To trust it: harness trust, or --trust-project"
+    ]
 
 
 def test_in_text_denials_are_told_on_standard_error(furnished: House):
@@ -127,9 +157,10 @@ def test_a_bare_deny_takes_the_tool_away(furnished: House):
     assert "There is no tool named 'Bash'" in done.results[0]
 
 
-def test_bad_settings_are_named_and_nothing_is_asked(furnished: House):
-    furnished.settings(permissions={"defaultMode": "bold"})
-    done = furnished.run("-p", "go", *STREAM, url="http://127.0.0.1:9/v1")
-    assert (done.code, done.out) == (2, "")
-    assert "settings.json: permissions.defaultMode is 'bold'" in done.err
-    assert "acceptEdits" in done.err
+def test_a_bad_setting_is_named_and_the_others_count(furnished: House):
+    furnished.settings(permissions={"defaultMode": "bold", "deny": ["Read(inside.txt)"]})
+    done = furnished.acts(call("Read", file_path="inside.txt"), flags=())
+    [told] = [line["content"] for line in done.of("system", "informational")]
+    assert "settings.json: permissions.defaultMode is 'bold'" in told
+    assert "acceptEdits" in told
+    assert list(verdicts(done).values()) == ["deny"]

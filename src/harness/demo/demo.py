@@ -30,6 +30,7 @@ from harness.sandbox.shell import SandboxShell
 from harness.scripted.script import load
 from harness.scripted.server import serve
 from harness.session import open_session
+from harness.settings import Asked
 
 HERE = Path(__file__).parent
 # Of the user's environment: no key, no endpoint, no proxy and no settings have a part in the demo.
@@ -138,7 +139,8 @@ async def _run(place: Path, tests: str) -> int:
 
 async def _session(repository: Path, url: str, prompt: str) -> None:
     """One turn of a session as a user would see it."""
-    options = SessionOptions(cwd=repository, mode="acceptEdits", base_url=url, model="scripted")
+    own = Asked(sources=())  # nobody's settings have a part in it
+    options = SessionOptions(cwd=repository, mode="acceptEdits", base_url=url, model="scripted", settings=own)
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     screen = Renderer(_say, color=color)
     _say(f"> {prompt}\n\n")

@@ -1,0 +1,157 @@
+"""Settings files read, limited to what counts from each, and made one."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from harness import paths
+from harness.errors import UsageError
+from harness.messages import MODES, Mode
+from harness.settings import trust
+from harness.settings.keys import REPOSITORY
+from harness.settings.layer import LIMIT, Layer, content, limited, parsed, read
+from harness.settings.merge import effective
+from harness.settings.places import Place
+from harness.settings.values import Asked, Settings, Status
+
+_VENDOR_MODEL = re.compile(r"(claude-.*|default|sonnet|opus|haiku|fable|best|opusplan|inherit)(\[\w+\])?\Z")
+# Keys and endpoints: for no command to see.
+_SECRET = ("OPENAI_*", "ANTHROPIC_*", "HARNESS_*", "CLAUDE_*", "*_API_KEY", "*_TOKEN", "*SECRET*", "*PASSWORD*")
+# What chooses the programs that a command line starts: not for a repository to set, whoever trusts it.
+_STARTERS = (
+    "PATH", "HOME", "SHELL", "ENV", "BASH*", "IFS", "PS?", "PROMPT_COMMAND", "LD_*", "DYLD_*", "GIT_*", "SSH_*",
+    "PYTHON*", "NODE_OPTIONS", "PERL*", "RUBY*", "JAVA_TOOL_OPTIONS", "*PAGER", "*EDITOR", "*_PROXY", "*_proxy",
+    "TMPDIR",
+)  # fmt: skip
+_ORDER = ("user", "project", "local", "file", "flag", "managed")
+
+
+def combined(cwd: Path, home: Path, places: Iterable[Place], asked: Asked) -> Settings:
+    """What the files at these places, and `--settings`, come to in a session in `cwd`.
+
+    Raises:
+        UsageError: `--settings` cannot be used: who gives it is there to mend it.
+    """
+    found = list(_read(places))
+    project = [layer for layer in found if layer.source in REPOSITORY]
+    person = [limited(layer, True) for layer in found if layer.source not in REPOSITORY]
+    person += [_given(asked.given, cwd)] if asked.given else []
+    status, problems = _status(home, cwd, person, project, asked) if project else (Status(cwd), [])
+    judged = [limited(layer, status.trusted) for layer in project]
+    if status.trusted:
+        person_only = [layer for layer in judged if layer.ignored]
+        problems += [f"{x.name}: {', '.join(x.ignored)} counts only from your own settings." for x in person_only]
+    else:
+        status = replace(status, ignored=tuple(_ignored(layer, cwd) for layer in judged if layer.ignored))
+    layers = sorted((*person, *judged), key=lambda layer: _ORDER.index(layer.source))  # stable: as read
+    told = (*(problem for layer in layers for problem in layer.problems), *problems)
+    return _settings(tuple(layers), told, status)
+
+
+def _read(places: Iterable[Place]) -> Iterator[Layer]:
+    for place in places:
+        if layer := read(place.path, place.source, place.base):
+            yield replace(layer, vendor=place.vendor)
+
+
+def _given(value: str, cwd: Path) -> Layer:
+    """`--settings`: its text if it begins like an object, else the file it names."""
+    if value.lstrip().startswith("{"):
+        layer, raw = Layer("flag", "--settings", cwd), value.encode("utf-8", "replace")
+        if len(raw) > LIMIT:
+            raise UsageError("--settings is larger than 2 MiB.", "Make it smaller.")
+    else:
+        path = paths.resolve(value, cwd)
+        layer = Layer("file", str(path), path.parent)
+        try:
+            found = content(path)
+        except OSError as error:
+            raise UsageError(f"--settings {path} cannot be read: {error.strerror}.", "Name a JSON file.") from None
+        if found is None:
+            raise UsageError(f"--settings {path}: there is no such file.", "Name a JSON file, or give JSON itself.")
+        raw = found
+    layer = parsed(layer, raw)
+    if layer.problems:
+        raise UsageError(" ".join(layer.problems), "Correct what --settings gives.")
+    return limited(layer, True)
+
+
+def _status(
+    home: Path, cwd: Path, person: Collection[Layer], project: Sequence[Layer], asked: Asked
+) -> tuple[Status, list[str]]:
+    if asked.trust_project:
+        return Status(cwd, "trusted"), []
+    places = [path for layer in person for path in layer.get("trustedPaths") or ()]
+    listed = any(paths.within(cwd, paths.resolve(path, cwd)) for path in places)
+    known = {Path(layer.name): layer.raw for layer in project}
+    try:
+        return Status(cwd, trust.state(home, cwd, known, listed=listed)), []
+    except UsageError as error:
+        return Status(cwd), [str(error).replace("\n", " ")]
+    except OSError as error:
+        return Status(cwd), [f"Trust cannot be recorded in {home}: {error.strerror}."]
+
+
+def _ignored(layer: Layer, cwd: Path) -> str:
+    return f"{paths.shown(Path(layer.name), cwd)} ({', '.join(layer.ignored)})"
+
+
+def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Status) -> Settings:
+    """The settings that these layers, the lowest first and limited to what counts, come to."""
+    all_ = Layer("flag", "", Path(), effective(layers))
+    get = all_.get
+    enabled, auto_allow = get("sandbox.enabled"), get("sandbox.autoAllowBashIfSandboxed")
+    forbidden: set[Mode] = set()
+    if get("permissions.disableBypassPermissionsMode") == "disable":
+        forbidden.add("bypassPermissions")
+    if "disable" in (get("permissions.disableAutoMode"), get("disableAutoMode")):
+        forbidden.add("auto")
+    aliases = get("modelAliases") or {}
+    return Settings(
+        layers=layers,
+        problems=problems,
+        trust=status,
+        model=_model(layers, aliases),
+        base_url=get("endpoint.baseUrl"),
+        ca_file=get("endpoint.caFile"),
+        aliases=aliases,
+        mode=_mode(get("permissions.defaultMode")),
+        forbidden_modes=frozenset(forbidden),
+        directories=tuple(get("permissions.additionalDirectories") or ()),
+        sandbox=enabled is not False,
+        # `sandbox.enabled: true` keeps the meaning that people's settings were written for
+        auto_allow=True if enabled and auto_allow is None else auto_allow,
+        deny_read=tuple(get("sandbox.filesystem.denyRead") or ()),
+        deny_write=tuple(get("sandbox.filesystem.denyWrite") or ()),
+        allow_read=tuple(get("sandbox.filesystem.allowRead") or ()),
+        allow_write=tuple(get("sandbox.filesystem.allowWrite") or ()),
+        environment=_environment(layers),
+        own_environment={k: v for layer in layers if layer.source not in REPOSITORY for k, v in _env(layer)},
+    )
+
+
+def _mode(text: str | None) -> Mode | None:
+    return next((mode for mode in MODES if mode == ("default" if text == "manual" else text)), None)
+
+
+def _model(layers: tuple[Layer, ...], aliases: Mapping[str, str]) -> str | None:
+    """The highest model, but a vendor's own name in a file for its program only where the person has mapped it."""
+    for layer in reversed(layers):
+        model = layer.get("model")
+        if model and (model in aliases or not (layer.vendor and _VENDOR_MODEL.match(model))):
+            return str(model)
+    return None
+
+
+def _env(layer: Layer) -> Iterator[tuple[str, str]]:
+    yield from (layer.get("env") or {}).items()
+
+
+def _environment(layers: tuple[Layer, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for layer in layers:
+        barred = (*_SECRET, *_STARTERS) if layer.source in REPOSITORY else _SECRET
+        found |= {k: v for k, v in _env(layer) if not any(fnmatchcase(k, pattern) for pattern in barred)}
+    return found

@@ -1,0 +1,67 @@
+"""Where settings files are, and in which order they count."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness import paths
+
+if TYPE_CHECKING:
+    from harness.settings.keys import Source
+
+MANAGED = (Path("/etc/claude-code"), Path("/etc/harness"))  # the later wins
+SOURCES = ("user", "project", "local")  # those that `--setting-sources` chooses from
+
+
+class Place(NamedTuple):
+    """A settings file that may be there. `base`: where its rules written `/p` start."""
+
+    path: Path
+    source: "Source"
+    base: Path
+    vendor: bool  # written for Claude Code
+
+
+def places(
+    cwd: Path, home: Path, env: Mapping[str, str], sources: Collection[str], managed: Collection[Path]
+) -> Iterator[Place]:
+    """Every place, within a source the lowest first. `home` is our state directory."""
+    person = list(_user(home, env))
+    if "user" in sources:
+        yield from person
+    # started in a home, the person's own file is no project's
+    taken = {place.path for place in person}
+    yield from (place for place in repository_places(cwd, sources) if place.path not in taken)
+    yield from _managed(managed, cwd)
+
+
+def repository(cwd: Path) -> Path:
+    """The work tree that `cwd` is in, by its `.git`; `cwd` itself where there is none. Starts no process."""
+    return next((place for place in (cwd, *cwd.parents) if (place / ".git").exists()), cwd)
+
+
+def repository_places(cwd: Path, sources: Collection[str] = SOURCES) -> Iterator[Place]:
+    """The files of the repository: project settings in the start directory, local ones at the root of git."""
+    rooms = ((".claude", True), (".harness", False))
+    if "project" in sources:
+        yield from (Place(cwd / name / "settings.json", "project", cwd, vendor) for name, vendor in rooms)
+    if "local" in sources:
+        root = repository(cwd)
+        yield from (Place(root / name / "settings.local.json", "local", cwd, vendor) for name, vendor in rooms)
+
+
+def _user(home: Path, env: Mapping[str, str]) -> Iterator[Place]:
+    """The file written for Claude Code, then ours, which wins; `$CLAUDE_CONFIG_DIR` may have made both one."""
+    claude = paths.claude_home(env)
+    yield Place(claude / "settings.json", "user", claude, True)
+    if claude != home:
+        yield Place(home / "settings.json", "user", home, False)
+
+
+def _managed(directories: Collection[Path], cwd: Path) -> Iterator[Place]:
+    """The files of the machine's owner: the main one, then its drop-ins in the order of their names."""
+    for directory in directories:
+        vendor = directory.name == "claude-code"
+        drop_ins = sorted((directory / "managed-settings.d").glob("*.json"))
+        for path in (directory / "managed-settings.json", *drop_ins):
+            yield Place(path, "managed", cwd, vendor)
