@@ -101,6 +101,21 @@ def test_a_conversation_a_question_an_interrupt_and_the_end(project):
         assert screen.exit_code() == 0
 
 
+def test_a_projects_settings_are_shown_and_count_once_they_are_trusted(project):
+    (project / ".claude").mkdir()
+    (project / ".claude/settings.json").write_text('{"permissions": {"allow": ["Bash(touch *)"]}}')
+    for answer in ("n", "y"):
+        with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
+            shown = screen.expect("Trust this project?")
+            assert 'permissions.allow = ["Bash(touch *)"]   .claude/settings.json' in shown
+            screen.type(f"{answer}\r")
+            screen.expect("/help lists the commands")
+            screen.type("touch it\r")
+            screen.expect("say why not" if answer == "n" else "I saw the result.")
+    with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
+        assert "Trust" not in screen.expect("/help lists the commands")
+
+
 def test_refusing_without_a_reason_ends_the_turn(project):
     with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
         screen.expect("/help lists the commands")

@@ -1,16 +1,20 @@
 """`harness` at a terminal, first cut: a prompt loop with streamed output and permission questions."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
 
 import anyio
 from prompt_toolkit import PromptSession
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from harness import paths, settings
 from harness.asks import Answer
 from harness.errors import EXIT_OK, HarnessError, UsageError
 from harness.events import PermissionRequest, Result
@@ -40,10 +44,12 @@ def main(flags: Flags) -> int:
 
 
 async def _run(flags: Flags) -> int:
-    async with open_session(SessionOptions.from_flags(flags, interactive=True)) as session:
+    options = SessionOptions.from_flags(flags, interactive=True)
+    lines = PromptSession[str](history=InMemoryHistory())
+    await _ask_trust(options, lines)
+    async with open_session(options) as session:
         color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         screen = Renderer(_write, color=color)
-        lines = PromptSession[str](history=InMemoryHistory())
         _write(f"harness · {session.model} · mode {session.mode} · {session.sandbox_note}\n/help lists the commands\n")
         text = flags.prompt
         while True:
@@ -57,6 +63,26 @@ async def _run(flags: Flags) -> int:
             elif text.strip():
                 await _turn(text, session, screen, lines)
             text = None
+
+
+async def _ask_trust(options: SessionOptions, lines: PromptSession[str]) -> None:
+    """Where the project brings settings that do not count yet: show them, and ask whether they shall."""
+    cwd = options.cwd.resolve()
+    if not settings.load(cwd, options.env, options.settings).trust.ignored:
+        return
+    from harness.settings import trust  # noqa: PLC0415  most projects bring nothing
+
+    content = trust.digest(trust.inventory(cwd))  # before it is shown: what changes meanwhile is not trusted
+    asked = settings.load(cwd, options.env, replace(options.settings, trust_project=True))
+    _write(f"{safe(str(cwd))} brings settings of its own. If you trust them, these count until they change:\n")
+    for key, value, name in settings.from_repository(asked):
+        _write(f"  {safe(f'{key} = {json.dumps(value)}')}   {safe(paths.shown(Path(name), cwd))}\n")
+    try:
+        said = await lines.prompt_async("Trust this project? [y]es, [n]o: ", handle_sigint=False)
+    except (KeyboardInterrupt, EOFError):
+        return
+    if said.strip().lower() in {"y", "yes"}:
+        trust.grant(paths.config_home(options.env), cwd, content)
 
 
 async def _read(lines: PromptSession[str]) -> str | None:
