@@ -48,11 +48,18 @@ def _trust(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _wire(argv: Sequence[str]) -> int:
+    from harness.commands.wire import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "serve-script": _serve_script,
     "config": _config,
     "trust": _trust,
+    "wire": _wire,
     "sandbox": _sandbox,
     "events": _events,
 }

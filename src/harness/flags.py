@@ -30,6 +30,7 @@ commands:
   harness serve-script F   serve a scripted OpenAI-compatible endpoint (docs/script-format.md)
   harness config show      show the settings that count, with --origin from which file
   harness trust [DIR]      let a project's own settings count, until they change
+  harness wire decode F    say what Harness makes of a captured answer of a model server
   harness sandbox exec     run any command in the sandbox
   harness events           list the events of a session with their fields
 
@@ -60,6 +61,7 @@ class Flags:
     settings: str | None
     setting_sources: tuple[str, ...]
     trust_project: bool
+    record: str | None
     vendor: tuple[str, ...]
 
 
@@ -109,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     add("--append-system-prompt", metavar="TEXT", help="add to the system prompt")
     add("--network", choices=NETWORKS, default="none", help="network of sandboxed commands (default: none)")
     add("--no-sandbox", action="store_true", help="run commands without a sandbox: your word that you accept it")
+    add("--record", metavar="DIR", help="save each request and raw answer in DIR, without keys (harness wire decode)")
     add("--no-session-persistence", action="store_true", help="do not keep the session on disk (-p only)")
     add("-v", "--version", action="version", version=VERSION, help="print the protocol level and the version")
     add("-h", "--help", action="help", help="print this")
@@ -151,6 +154,7 @@ def parse(argv: Sequence[str]) -> Flags:
         settings=given.settings,
         setting_sources=setting_sources(given.setting_sources),
         trust_project=given.trust_project,
+        record=given.record,
         vendor=vendor,
     )
 

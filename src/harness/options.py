@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import paths
 from harness.errors import UsageError
 from harness.flags import Flags
 from harness.messages import Mode
@@ -38,6 +39,7 @@ class SessionOptions:
     network: Network = "none"
     persist: bool = True
     heartbeat: float = 5.0
+    record: Path | None = None
     settings: Asked = field(default_factory=Asked)
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -58,5 +60,6 @@ class SessionOptions:
             sandbox=flags.sandbox,
             network=flags.network,
             persist=flags.persist,
+            record=paths.resolve(flags.record, _here()) if flags.record is not None else None,
             settings=Asked(given=flags.settings, sources=flags.setting_sources, trust_project=flags.trust_project),
         )

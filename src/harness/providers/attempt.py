@@ -15,6 +15,7 @@ from harness.providers.servers import how_to_start
 
 if TYPE_CHECKING:
     from harness.providers.decode import Decoder
+    from harness.providers.record import Exchange, Recorder
 
 _MAX_ERROR_BODY = 1 << 20  # bytes of a refusal that are read
 _DRAIN = 0.1  # seconds that the end of a body may take once the answer is whole
@@ -37,6 +38,7 @@ class Attempt:
         self._url = f"{base_url}/chat/completions"
         self._shown = shown_url(base_url)
         self._options = options
+        self._recorder = _recorder(options, self._url, client)
 
     async def stream(self, body: bytes, begin: "Callable[[], Decoder]") -> AsyncGenerator[ModelEvent, None]:
         """Ask; `begin` makes the decoder once the server has begun to answer.
@@ -44,12 +46,14 @@ class Attempt:
         Raises:
             ProviderError: what was yielded before is then void.
         """
+        recorder = self._recorder
+        exchange = recorder.request(body) if recorder else None
         response = await self._send(body)
         try:
             if response.status_code != 200:
-                raise await self._refused(response)
+                raise await self._refused(response, exchange)
             decoder = begin()
-            async with aclosing(_bytes(response)) as chunks:
+            async with aclosing(_bytes(response, exchange)) as chunks:
                 limit = self._options.first_byte_timeout
                 while (data := await self._read(chunks, decoder, limit)) is not None:
                     for event in decoder.feed(data):
@@ -57,6 +61,8 @@ class Attempt:
                     if decoder.ended:
                         break
                     limit = _GRACE if decoder.finished else self._options.idle_timeout
+                if recorder and (told := recorder.problem()):
+                    yield told
                 for event in decoder.close():
                     yield event
                 await _drain(chunks)
@@ -99,13 +105,13 @@ class Attempt:
                 tries=99,
             ) from error
 
-    async def _refused(self, response: httpx.Response) -> ProviderError:
+    async def _refused(self, response: httpx.Response, exchange: "Exchange | None") -> ProviderError:
         from harness.providers.errors import classify  # noqa: PLC0415  only when something failed
 
         body = b""
         try:
             with anyio.fail_after(self._options.connect_timeout):
-                async with aclosing(_bytes(response)) as chunks:
+                async with aclosing(_bytes(response, exchange)) as chunks:
                     async for chunk in chunks:
                         body += chunk
                         if len(body) > _MAX_ERROR_BODY:
@@ -154,6 +160,14 @@ def no_answer(error: Exception, shown: str, connect_timeout: float) -> NoAnswer:
     return NoAnswer(f"The request to {shown} failed: {words}", "Check that the server runs, and its log.", tries=99)
 
 
+def _recorder(options: Options, url: str, client: httpx.AsyncClient) -> "Recorder | None":
+    if options.record is None:
+        return None
+    from harness.providers.record import Recorder  # noqa: PLC0415  few runs record
+
+    return Recorder(options.record, url, client.headers, options.api_key)
+
+
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
     """Read to the end of the body, which is mostly there already: so the connection serves the next request."""
     try:
@@ -164,8 +178,9 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
         pass  # the answer is whole; the next request makes a new connection
 
 
-def _bytes(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    return cast("AsyncGenerator[bytes, None]", response.aiter_bytes())  # which it is, to be closed
+def _bytes(response: httpx.Response, exchange: "Exchange | None") -> AsyncGenerator[bytes, None]:
+    chunks = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())  # which it is, to be closed
+    return exchange.copied(chunks, response.status_code, response.headers.items()) if exchange else chunks
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -35,6 +35,7 @@ class Options:
     idle_timeout: float = IDLE
     max_retries: int = 10
     learnt_file: Path | None = None  # where what servers teach is remembered
+    record: Path | None = None  # a directory for every request and answer
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], **settings: object) -> "Options":
