@@ -49,7 +49,7 @@ class Session:
         self._state = State(_system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, Toolbox().names))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
-        context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
+        context = Context(self._cwd, files, shell, results)
         calls = Calls(self._toolbox, context, self.permit.decide, lambda: self.mode, self.permit.allow_rule, self._asks)
         self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
         self._notices = list(_warnings(chosen, self.permit.rules))
