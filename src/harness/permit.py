@@ -10,8 +10,8 @@ from harness.effects import Effect
 from harness.errors import UsageError
 from harness.messages import MODES, Mode, ToolCall
 from harness.options import SessionOptions
-from harness.permissions import Decision, Roots, Rules, decide
-from harness.permissions.rules import Behavior
+from harness.permissions import Decision, Roots, Rules, decide, hidden_globs
+from harness.permissions.rules import Behavior, Rule, RuleWarning, parse_rule
 from harness.sandbox.policy import Granted
 from harness.settings import Settings
 
@@ -30,6 +30,11 @@ class Permit:
     ) -> None:
         self.rules, self.mode, self._roots, self._granted = rules, mode, roots, granted
         self._forbidden = forbidden
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What searches must not show: globs anchored at `/`."""
+        return hidden_globs(self.rules.deny, self._roots)
 
     def decide(self, call: ToolCall, effects: Sequence[Effect], real: Mapping[Path, Path]) -> Decision:
         """`real` says where the effects' paths lead, as looked up once for this call."""
@@ -97,11 +102,12 @@ def starting_rules(options: SessionOptions, chosen: Settings, cwd: Path) -> Rule
 
 
 def _rules(layer: "Layer") -> Rules:
-    pooled = Rules()
+    pools: dict[str, list[Rule]] = {behavior: [] for behavior in BEHAVIORS}
+    warnings: list[RuleWarning] = []
     for behavior in BEHAVIORS:
-        key = f"permissions.{behavior}"
-        for text in layer.get(key) or ():
-            line = layer.line(key, text)
+        for text, line in layer.lines(f"permissions.{behavior}"):
             where = f"{layer.name}:{line}" if line and layer.source != "flag" else layer.name
-            pooled += Rules.parse({behavior: [text]}, layer.source, layer.base, where=where)
-    return pooled
+            rule, warning = parse_rule(text, behavior, layer.source, layer.base, where=where)
+            pools[behavior] += [rule] if rule else []
+            warnings += [warning] if warning else []
+    return Rules(tuple(pools["deny"]), tuple(pools["ask"]), tuple(pools["allow"]), tuple(warnings))

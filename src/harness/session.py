@@ -30,6 +30,8 @@ from harness.settings import Settings
 from harness.toolbox import Toolbox
 from harness.tools.tool import Context
 
+RULES_TOLD = 20  # warnings about rules that are told one by one
+
 
 class Session:
     """One conversation. A surface iterates `prompt`, answers what is asked, and may steer or interrupt."""
@@ -49,7 +51,7 @@ class Session:
         self._state = State(_system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, Toolbox().names))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
-        context = Context(self._cwd, files, shell, results)
+        context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
         calls = Calls(self._toolbox, context, self.permit.decide, lambda: self.mode, self.permit.allow_rule, self._asks)
         self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
         self._notices = list(_warnings(chosen, self.permit.rules))
@@ -171,7 +173,7 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
     told: list[Told] = []
     if provider is None:
-        provider = await connect(_connection(options, chosen), told.append)
+        provider = await connect(connection(options, chosen), told.append)
     try:
         async with anyio.create_task_group() as tasks:
             session = Session(options, chosen, provider, tasks)
@@ -192,12 +194,13 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
             await provider.aclose()
 
 
-def _connection(options: SessionOptions, chosen: Settings) -> Options:
+def connection(options: SessionOptions, chosen: Settings) -> Options:
+    """What these options and settings connect to. Raises UsageError for variables that cannot be used."""
     env = {**chosen.own_environment, **options.env}
     return Options.from_environment(
         env,
         base_url=options.base_url or env.get("OPENAI_BASE_URL") or chosen.base_url,
-        model=options.model,
+        model=chosen.of("managed", "model") or options.model,
         default_model=env.get("OPENAI_MODEL") or chosen.model,
         aliases=chosen.aliases,
         ca_file=env.get("HARNESS_CA_FILE") or chosen.ca_file,
@@ -211,8 +214,10 @@ def _warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:
         yield Notice(level="warning", cause="trust", text=line)
     for problem in chosen.problems:
         yield Notice(level="warning", cause="settings", text=problem)
-    for warning in rules.warnings:
+    for warning in rules.warnings[:RULES_TOLD]:
         yield Notice(level="warning", cause="rules", text=str(warning))
+    if (more := len(rules.warnings) - RULES_TOLD) > 0:
+        yield Notice(level="warning", cause="rules", text=f"{more} more permission rules cannot be used as they are.")
 
 
 def _system_prompt(options: SessionOptions) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.permissions import Rules, read_denied
+from harness.permissions import Rules, hidden_globs
 from harness.permissions.paths import may_cover, normal
 from harness.permissions.patterns import escaped
 from harness.permissions.places import device, may_be_protected
@@ -93,9 +93,14 @@ def test_what_a_wildcard_may_reach(rule, glob, below, reaches):
 
 
 def test_what_searching_tools_leave_out():
-    hidden = rules(deny=["Read(.env)"], ask=["Read(a)"])
-    assert read_denied(PROJECT / "x/.env", hidden, roots_for()) == hidden.deny[0]
-    assert read_denied(PROJECT / "a", hidden, roots_for()) is None
+    denied = rules(deny=["Read(.env)", "Read(secrets/**)", "Read(/a/b)", "Read(~/.ssh/)", "Read(//etc/x*)", "Edit(c)"])
+    assert hidden_globs(denied.deny, roots_for()) == (
+        "/home/u/proj/**/.env",
+        "/home/u/proj/**/secrets/**",
+        "/home/u/proj/a/b",
+        "/home/u/.ssh",
+        "/etc/x*",
+    )
 
 
 def test_special_names():

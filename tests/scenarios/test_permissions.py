@@ -164,3 +164,17 @@ def test_a_bad_setting_is_named_and_the_others_count(furnished: House):
     assert "settings.json: permissions.defaultMode is 'bold'" in told
     assert "acceptEdits" in told
     assert list(verdicts(done).values()) == ["deny"]
+
+
+def test_searches_do_not_show_what_may_not_be_read(house: House):
+    for name in ("deep/secret.txt", "open.txt"):
+        (house.project / name).parent.mkdir(exist_ok=True)
+        (house.project / name).write_text("needle")
+    calls = [
+        call("Grep", pattern="needle"),
+        call("Glob", pattern="**/*.txt"),
+        call("Read", file_path="deep/secret.txt"),
+    ]
+    done = house.acts(*calls, flags=("--disallowedTools", "Read(secret.txt)"))
+    assert [("secret" in text, "open.txt" in text) for text in done.results[:2]] == [(False, True)] * 2
+    assert "denied" in done.results[2]

@@ -1,9 +1,8 @@
 """Permissions: rules, modes, and the one function that decides."""
 
-from harness.permissions.access import read_denied
 from harness.permissions.decide import decide
 from harness.permissions.decision import Allow, Ask, Decision, Deny
-from harness.permissions.paths import Roots
+from harness.permissions.paths import Roots, hidden_globs
 from harness.permissions.rules import Rule, Rules, RuleWarning, removed_tools, split_rules
 
 __all__ = [
@@ -16,7 +15,7 @@ __all__ = [
     "RuleWarning",
     "Rules",
     "decide",
-    "read_denied",
+    "hidden_globs",
     "removed_tools",
     "split_rules",
 ]

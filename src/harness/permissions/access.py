@@ -55,11 +55,6 @@ def decide_read(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) -
     return from_mode("read outside", mode, f"{where.real} is outside the working directories", suggestions)
 
 
-def read_denied(path: Path, rules: Rules, roots: Roots) -> Rule | None:
-    """The rule that forbids reading a file, for tools that search: what it covers must not show in results."""
-    return path_rule(rules.deny, "Read", paths.place(path, roots), roots)
-
-
 def decide_write(path: Path, tool: str, rules: Rules, mode: Mode, roots: Roots) -> Decision:
     if refused := _impossible(path, roots):
         return refused

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.paths import within
-from harness.permissions.patterns import compiled, folded
+from harness.permissions.patterns import compiled, escaped, folded
 from harness.permissions.rules import Rule
 
 
@@ -112,17 +112,26 @@ def may_cover(rules: Iterable[Rule], tool: str, pattern: str, below: bool, roots
     for rule in rules:
         if rule.kind != "path" or rule.tool != tool:
             continue
-        anchor, text = _anchor(rule, roots)
-        body = folded(text).rstrip("/")
-        floating = "/" not in body or bool(re.fullmatch(r"[^/]+/\*\*", body))
-        wanted = [
-            *folded(str(anchor)).strip("/").split("/"),
-            *(["**"] if floating else []),
-            *body.strip("/").split("/"),
-        ]
+        wanted = folded(_absolute(rule, roots, str)).split("/")
         if _overlap(tuple(part for part in wanted if part), tuple(parts), below):
             return rule
     return None
+
+
+def hidden_globs(rules: Iterable[Rule], roots: Roots) -> tuple[str, ...]:
+    """What path rules forbid to read, as gitignore-style globs anchored at `/`: for tools that search files."""
+    return tuple(_absolute(rule, roots, escaped) for rule in rules if rule.kind == "path" and rule.tool == "Read")
+
+
+def _absolute(rule: Rule, roots: Roots, name: Callable[[str], str]) -> str:
+    """A deny rule's pattern from the root on; one segment counts at any depth below the anchor.
+
+    `name` makes the anchor's path part of a pattern.
+    """
+    anchor, text = _anchor(rule, roots)
+    body = text.rstrip("/")
+    floating = "/" not in body or bool(re.fullmatch(r"[^/]+/\*\*", body))
+    return "/".join([name(str(anchor)).rstrip("/"), *(["**"] if floating else []), body.strip("/")])
 
 
 def _overlap(rule: tuple[str, ...], glob: tuple[str, ...], below: bool) -> bool:

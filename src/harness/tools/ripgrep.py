@@ -36,7 +36,7 @@ async def run(
 
     rg runs in `/`: all globs are thus anchored at the file system's root, wherever the session stands.
     """
-    globs = ["!.git", *(f"!{glob}" for glob in context.hidden)]  # last: of two globs the later one wins
+    excluded = ["--glob=!.git", *(f"--iglob=!{glob}" for glob in context.hidden)]  # last: the later glob wins
     command = [
         str(find_rg(context.files.roots)),
         "--no-config",
@@ -44,7 +44,7 @@ async def run(
         "--no-messages",  # about files that cannot be read; a bad pattern is still told
         "--color=never",
         *args,
-        *(f"--glob={glob}" for glob in globs),
+        *excluded,
         "--",
         str(where),
     ]
