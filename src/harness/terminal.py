@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,7 @@ from harness.options import SessionOptions
 from harness.render import Renderer, safe
 from harness.session import Session, open_session
 
+TRUST_ROWS = 60  # of a project's settings, when it is asked whether they shall count
 HELP = """\
 Type what you want done; Enter sends it. Ctrl-C interrupts a running turn, or clears the line; Ctrl-D leaves.
   /help    this list
@@ -72,17 +74,22 @@ async def _ask_trust(options: SessionOptions, lines: PromptSession[str]) -> None
         return
     from harness.settings import trust  # noqa: PLC0415  most projects bring nothing
 
-    content = trust.digest(trust.inventory(cwd))  # before it is shown: what changes meanwhile is not trusted
+    files = trust.inventory(cwd)  # before it is shown: what changes meanwhile is not trusted
     asked = settings.load(cwd, options.env, replace(options.settings, trust_project=True))
+    rows = list(islice(settings.from_repository(asked), TRUST_ROWS + 1))
+    if len(rows) + len(files) > TRUST_ROWS:
+        _write("This project brings more settings than fit here: harness config show --trust-project --origin\n")
+        return
     _write(f"{safe(str(cwd))} brings settings of its own. If you trust them, these count until they change:\n")
-    for key, value, name in settings.from_repository(asked):
+    for key, value, name in rows:
         _write(f"  {safe(f'{key} = {json.dumps(value)}')}   {safe(paths.shown(Path(name), cwd))}\n")
+    _write(f"  files: {safe(', '.join(sorted(files)))}\n")
     try:
         said = await lines.prompt_async("Trust this project? [y]es, [n]o: ", handle_sigint=False)
     except (KeyboardInterrupt, EOFError):
         return
     if said.strip().lower() in {"y", "yes"}:
-        trust.grant(paths.config_home(options.env), cwd, content)
+        trust.grant(paths.config_home(options.env), cwd, trust.digest(files))
 
 
 async def _read(lines: PromptSession[str]) -> str | None:

@@ -157,6 +157,13 @@ def test_a_file_that_may_not_be_read_is_said(room):
     assert "cannot be read and does not count: Permission denied" in room.load().problems[0]
 
 
+def test_strange_names_are_told_on_one_line_and_many_problems_are_summed_up(room):
+    room.committed({"hooks": {"\x1b[2J\n": 7}, "env": dict.fromkeys(map(str, range(50)), 1)})
+    problems = room.load().problems
+    assert "hooks.\\x1b[2J\\n must be a list" in problems[0]
+    assert (len(problems), problems[-1].split(": ")[1]) == (11, "41 more values are wrong.")
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda v: st.lists(v, max_size=2) | st.dictionaries(st.sampled_from([p for k in KEYS for p in k.split(".")]), v),

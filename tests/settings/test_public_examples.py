@@ -1,5 +1,7 @@
 """Settings in the style of Claude Code's public documentation load unchanged and decide as documented there."""
 
+import time
+
 import pytest
 
 from harness.effects import Effect, Reads, Runs, Writes
@@ -162,6 +164,15 @@ def test_the_sandbox_block_lets_commands_run_unasked(room):
     )
     room.write("home/.claude/settings.json", b"{}")
     assert decided(decision(room, "Bash make build")) == "ask"
+
+
+def test_a_hostile_list_of_rules_does_not_hold_the_start(room):
+    items = ", ".join(f'"B{n}\\u0061"' for n in range(60_000))
+    room.committed(b'{"permissions": {"deny": [' + items.encode() + b"]}}")
+    began = time.monotonic()
+    rules = starting_rules(SessionOptions(cwd=room.project, env=room.env), room.load(), room.project)
+    assert len(rules.deny) == 60_000
+    assert time.monotonic() - began < 5
 
 
 def test_a_rule_that_cannot_be_used_is_named_with_its_line(room):

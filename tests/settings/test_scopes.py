@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.errors import UsageError
+from harness.settings import Asked, load
 from harness.settings.keys import KEYS
 from harness.settings.layer import Layer, limited, parsed
 from tests.settings.room import nested
@@ -125,6 +126,13 @@ def test_started_in_the_home_the_persons_file_is_no_projects(room):
     found = room.load(room.home)
     assert [layer.source for layer in found.layers] == ["user"]
     assert str(found.trust) == ""
+
+
+def test_a_home_reached_by_a_link_is_the_same_home(room):
+    room.write("home/.claude/settings.json", {"permissions": {"allow": ["Read"]}})
+    (room.base / "link").symlink_to("home")
+    found = load(room.home, {"HOME": str(room.base / "link")}, Asked(managed=()))
+    assert [layer.source for layer in found.layers] == ["user"]
 
 
 def test_local_settings_stand_at_the_root_of_git_and_start_where_the_session_does(room):

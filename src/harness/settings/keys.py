@@ -75,7 +75,7 @@ sandbox.network.httpProxyPort           integer     person
 sandbox.network.socksProxyPort          integer     person
 sandbox.credentials                     object      person
 hooks                                   hooks
-disableAllHooks                         boolean
+disableAllHooks                         boolean     person
 allowManagedHooksOnly                   boolean     managed
 allowedHttpHookUrls                     strings     person
 httpHookAllowedEnvVars                  strings     person
@@ -97,8 +97,8 @@ autoMemoryDirectory                     string      person
 claudeMdExcludes                        strings
 claudeMd                                string      managed
 plansDirectory                          string      person
-fileCheckpointingEnabled                boolean
-cleanupPeriodDays                       number
+fileCheckpointingEnabled                boolean     true
+cleanupPeriodDays                       number      person
 statusLine                              object
 subagentStatusLine                      object
 fileSuggestion                          object
@@ -108,7 +108,7 @@ editorMode                              string
 verbose                                 boolean
 viewMode                                string
 respectGitignore                        boolean
-defaultShell                            string
+defaultShell                            string      person
 askUserQuestionTimeout                  any         person
 companyAnnouncements                    strings
 attribution                             object

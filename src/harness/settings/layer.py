@@ -12,6 +12,7 @@ from harness.settings.keys import GROUPS, KEYS, REPOSITORY, UNTRUSTED_KEYS, Sour
 
 LIMIT = 2 << 20  # bytes of a settings file, and of `--settings`
 _DEPTH = 40  # of nested values: what walks them recurses
+_TOLD = 10  # problems of a file that are told one by one
 _MEND = "Correct that key, or remove it."
 
 
@@ -37,13 +38,21 @@ class Layer:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
-    def line(self, key: str, item: str) -> int:
-        """The line on which an item of a list stands: a search in the text, good enough to be told to people."""
-        start = max(self.text.find(json.dumps(key.rpartition(".")[2])), 0)
-        found = max(
-            self.text.find(json.dumps(item), start), self.text.find(json.dumps(item, ensure_ascii=False), start)
-        )
-        return self.text.count("\n", 0, found) + 1 if found >= 0 else 0
+    def lines(self, key: str) -> Iterator[tuple[str, int]]:
+        """The items of a list, each with its line in the file, for people: 0 where a search does not find it."""
+        at = self.text.find(json.dumps(key.rpartition(".")[2]))
+        line = self.text.count("\n", 0, at) + 1
+        for item in self.get(key) or ():
+            if at < 0:  # once lost, lost: a hostile file must not cost a search of it all for each item
+                yield item, 0
+                continue
+            start, at = at, self._found(item, at)
+            line += self.text.count("\n", start, at)
+            yield item, line if at >= 0 else 0
+
+    def _found(self, item: str, start: int) -> int:
+        found = self.text.find(json.dumps(item), start)
+        return found if found >= 0 else self.text.find(json.dumps(item, ensure_ascii=False), start)
 
 
 def content(path: Path, limit: int = LIMIT) -> bytes | None:
@@ -97,8 +106,14 @@ def parsed(layer: Layer, raw: bytes) -> Layer:
     problems: list[str] = []
     unknown: list[str] = []
     kept = _checked(data, "", problems, unknown)
-    told = tuple(f"{layer.name}: {problem}. {_MEND}" for problem in problems)
-    return replace(layer, data=kept, text=text, problems=told, unknown=tuple(unknown))
+    told = [f"{layer.name}: {_one_line(problem)}. {_MEND}" for problem in problems[:_TOLD]]
+    told += [f"{layer.name}: {len(problems) - _TOLD} more values are wrong."] if len(problems) > _TOLD else []
+    return replace(layer, data=kept, text=text, problems=tuple(told), unknown=tuple(unknown))
+
+
+def _one_line(text: str) -> str:
+    """Names in a stranger's file may hold anything."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:300])
 
 
 def _deep(value: Any, left: int) -> bool:

@@ -1,5 +1,6 @@
 """Where settings files are, and in which order they count."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,15 +30,18 @@ def places(
     person = list(_user(home, env))
     if "user" in sources:
         yield from person
-    # started in a home, the person's own file is no project's
-    taken = {place.path for place in person}
-    yield from (place for place in repository_places(cwd, sources) if place.path not in taken)
+    taken = {place.base.resolve() / place.path.name for place in person}
+    for place in repository_places(cwd, sources):
+        # started in a home, the person's own file is no project's
+        if place.path.parent.resolve() / place.path.name not in taken:
+            yield place
     yield from _managed(managed, cwd)
 
 
 def repository(cwd: Path) -> Path:
     """The work tree that `cwd` is in, by its `.git`; `cwd` itself where there is none. Starts no process."""
-    return next((place for place in (cwd, *cwd.parents) if (place / ".git").exists()), cwd)
+    # Path.exists() raises where a directory may not be searched
+    return next((place for place in (cwd, *cwd.parents) if os.path.lexists(place / ".git")), cwd)
 
 
 def repository_places(cwd: Path, sources: Collection[str] = SOURCES) -> Iterator[Place]:
