@@ -65,16 +65,17 @@ def test_quotes_are_removed_as_bash_removes_them(texts):
 
 
 WRAPS = st.sampled_from(
-    ["{}", "ls && {}", "ls; {}", "ls | {}", "ls\n{}", "echo $({})", 'echo "$({})"', "echo `{}`", "( {} )", "{{ {}; }}",
+    ["{}", "ls && {}", "ls; {}", "ls | {}", "ls\n{}", "echo $( {} )", 'echo "$( {} )"', "echo `{}`", "( {} )", "{{ {}; }}",
      "if true; then {}; fi", "while {}; do ls; done", "for f in a; do {}; done", "f() {{ {}; }}", "cat <(ls; {})",
-     "cat <<E\n$({})\nE", "{} > /dev/null 2>&1", "{} &", "true || {}", "case a in a) {};; esac",
-     'echo "${{y:-$({})}}"', "[[ -n $({}) ]]", "x=$({})", "ls # c\n{}", "cat <<'E' && {}\nx\nE"]
+     "cat <<E\n$( {} )\nE", "{} > /dev/null 2>&1", "{} &", "true || {}", "case a in a) {};; esac",
+     'echo "${{y:-$( {} )}}"', "[[ -n $( {} ) ]]", "x=$( {} )", "ls # c\n{}", "cat <<'E' && {}\nx\nE"]
 )  # fmt: skip
 PREFIXES = st.sampled_from(
-    ["", "A=1 ", "sudo ", "sudo -u root ", "env A=b -i ", "timeout 5 ", "timeout -k 5 9 ", "nice -n 3 ", "nohup ",
+    ["", "sudo ", "sudo -u root ", "env A=b -i ", "timeout 5 ", "timeout -k 5 9 ", "nice -n 3 ", "nohup ",
      "command ", "xargs -n1 ", "xargs -I {{}} ", "find . -exec ", "watch -n 2 ", "ionice -c3 ", "flock /tmp/l ", "stdbuf -oL ",
-     "setsid -f ", "docker run --rm -v a:b img ", "npx ", "time -p ", "exec -a x ", "strace -f -o out ", "doas ", "LANG=C "]
+     "setsid -f ", "docker run --rm -v a:b img ", "npx ", "time -p ", "exec -a x ", "strace -f -o out ", "doas "]
 )  # fmt: skip
+ASSIGNED = st.sampled_from(["", "A=1 ", "LANG=C B='2 3' "])
 PROGRAMS = st.sampled_from(
     ["rm", "\\rm", "'rm'", '"rm"', "r''m", '"r"m', "$'rm'", "$'r\\x6d'", "/bin/rm", "../../bin/rm", "r\\\nm", "r\\m"]
 )
@@ -82,10 +83,12 @@ ARGUMENTS = st.sampled_from([" x", "  -rf   y", "\tx", "", " $x", ' "a b"', " *"
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(WRAPS, min_size=1, max_size=3), st.lists(PREFIXES, max_size=3), PROGRAMS, ARGUMENTS)
-@example(["{}"], ["xargs -n1 "], "rm", "")
-def test_a_denied_command_stays_denied(wraps, prefixes, program, arguments):
-    line = "".join(prefix.replace("{{}}", "{}") for prefix in prefixes) + program + arguments
+@given(st.lists(WRAPS, min_size=1, max_size=3), ASSIGNED, st.lists(PREFIXES, max_size=3), PROGRAMS, ARGUMENTS)
+@example(["{}"], "", ["xargs -n1 "], "rm", "")
+@example(["ls\n{}"], "", [], "\\rm", " x")
+@example(["cat <<'E' && {}\nx\nE", "ls; {}"], "", [], "rm", "")
+def test_a_denied_command_stays_denied(wraps, assigned, prefixes, program, arguments):
+    line = assigned + "".join(prefix.replace("{{}}", "{}") for prefix in prefixes) + program + arguments
     for wrap in wraps:
         if ("\n" in line and wrap.startswith("cat <<")) or ("`" in line and "`" in wrap):
             continue  # another line than meant
@@ -103,6 +106,12 @@ def test_what_cannot_be_seen_is_never_allowed_beside_a_deny_rule(line):
     allowed = rules(allow=["Bash"], deny=["Bash(rm:*)"])
     for mode in ("default", "acceptEdits", "auto", "bypassPermissions"):
         assert command(line, allowed, mode) != "allow"
+
+
+@pytest.mark.parametrize("line", ["echo 'x; rm y", "cat <<E; rm x\nx\nE", "if x; then rm y", "ls ) && A=1 sudo rm y"])
+def test_lines_that_cannot_be_parsed_are_searched(line):
+    assert command(line, NO_RM, "bypassPermissions") == "deny"
+    assert command(line.replace("rm y", "rm -rf /").replace("rm x", "rm -rf /"), mode="bypassPermissions") == "ask"
 
 
 @pytest.mark.parametrize("line", ["bash -c 'ls; rm x'", "sudo sh -ec 'rm x'", "watch 'rm x'", "echo `echo \\`rm x\\``", "env -S 'rm x'", "trap 'rm x' EXIT",

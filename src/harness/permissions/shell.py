@@ -87,7 +87,7 @@ class _Judge:
 
     def _with_nested(self, script: Script, depth: int) -> Iterator[Command]:
         """All commands, those inside `sh -c '...'` and the like included."""
-        for command in script.commands:
+        for command in (*script.commands, *script.guesses):
             yield command
             for words in wrappers.wrapped(command.words)[0] if depth else ():
                 for text in wrappers.shell_texts(words):

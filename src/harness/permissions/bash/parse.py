@@ -19,6 +19,7 @@ from tree_sitter import Language, Node, Parser
 from harness.permissions.bash import nodes
 from harness.permissions.bash.disguise import disguised
 from harness.permissions.bash.flow import Flow
+from harness.permissions.bash.rough import rough_commands
 from harness.permissions.bash.script import Assignment, Command, Redirect, Script
 from harness.permissions.bash.words import Word, read_document, read_word
 from harness.permissions.bash.wrappers import base, wrapped
@@ -53,6 +54,7 @@ def parse(text: str, cwd: Path, home: Path) -> Script:
         tuple(command for walk in walks for command in walk.commands),
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(note for walk in walks for note in walk.unlisted)),
+        tuple(rough_commands(text, cwd)) if any(walk.unreadable for walk in walks) else (),
     )
 
 

@@ -1,6 +1,6 @@
 """What a command line was understood to be: plain data, for decisions and for showing people."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.permissions.bash.words import Word
@@ -60,9 +60,11 @@ class Script:
 
     `unreadable`: why it could not be read for certain; nothing but a person should approve it.
     `unlisted`: constructs that we do not judge (functions, dynamic program names, odd expansions).
+    `guesses`: where it cannot be parsed, what might be its commands; to search for what is denied.
     """
 
     text: str
     commands: tuple[Command, ...] = ()
     unreadable: tuple[str, ...] = ()
-    unlisted: tuple[str, ...] = field(default=())
+    unlisted: tuple[str, ...] = ()
+    guesses: tuple[Command, ...] = ()
