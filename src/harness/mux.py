@@ -4,11 +4,11 @@ The only module that starts tasks. A generator must not yield inside a task grou
 so the scopes live in the pumps and the task group belongs to the session.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -143,3 +143,8 @@ class Mux(Generic[T]):
             self._send.send_nowait((source, item))
         except anyio.WouldBlock:
             await self._send.send((source, item))
+
+
+def aside(tasks: TaskGroup, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do something that nobody waits for; it ends with the session, at the latest. It must not raise."""
+    tasks.start_soon(work)

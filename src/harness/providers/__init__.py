@@ -13,6 +13,7 @@ from harness.providers.port import Told
 
 if TYPE_CHECKING:
     from harness.providers.chat import ChatProvider
+    from harness.providers.profiler import Aside
 
 __all__ = ["ALIASES", "ModelChoice", "Options", "connect"]
 
@@ -28,10 +29,11 @@ class ModelChoice(UsageError):
         self.models = tuple(models)
 
 
-async def connect(options: Options, tell: Callable[[Told], None]) -> "ChatProvider":
-    """A provider for these options. Where base URL and model are given, nothing is asked of the server yet.
+async def connect(options: Options, tell: Callable[[Told], None], aside: "Aside | None" = None) -> "ChatProvider":
+    """A provider for these options. Where base URL, model and profile are known, nothing is asked of the server yet.
 
-    `tell` gets what people should know: a server found, an alias that is not mapped.
+    `tell` gets what people should know: a server found, an alias that is not mapped. `aside` starts work that
+    nobody waits for: finding out what the server is, while the first request is made.
 
     Raises:
         UsageError: options that cannot be used; `NoServer` and `ModelChoice` where the person has to choose.
@@ -49,14 +51,16 @@ async def connect(options: Options, tell: Callable[[Told], None]) -> "ChatProvid
     from harness.providers.chat import ChatProvider  # noqa: PLC0415  the door to httpx
 
     model = chosen_model(options, tell)
-    if model:
-        return ChatProvider(options, base_url, model)
-    provider = ChatProvider(options, base_url, "")
-    try:
-        served = await provider.models()
-    finally:
-        await provider.aclose()
-    return ChatProvider(options, base_url, _only_one(served, shown_url(base_url)))
+    if not model:
+        provider = ChatProvider(options, base_url, "")
+        try:
+            served = await provider.models()
+        finally:
+            await provider.aclose()
+        model = _only_one(served, shown_url(base_url))
+    provider = ChatProvider(options, base_url, model)
+    provider.use_profile(aside)
+    return provider
 
 
 def chosen_model(options: Options, tell: Callable[[Told], None]) -> str | None:

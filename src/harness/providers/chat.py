@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 import anyio
 
 from harness.errors import ProviderError
+from harness.messages import Usage
 from harness.providers import quirks as quirk_store
 from harness.providers.attempt import Attempt, NoAnswer
-from harness.providers.counting import Counter
+from harness.providers.counting import Counter, Cut
 from harness.providers.encode import Encoder, dump
 from harness.providers.http import client
 from harness.providers.options import Options, checked_key, shown_url
 from harness.providers.port import MessageEnd, Model, ModelEvent, Request, Retrying, Told
+from harness.providers.profile import Profile
+from harness.providers.profiler import Aside, Profiler
 from harness.providers.quirks import Quirks, learn, wire_effort
 
 if TYPE_CHECKING:
@@ -49,17 +52,32 @@ class ChatProvider:
         self._base_url = base_url
         self._model = Model(model, shown_url(base_url))
         self._fallbacks = list(options.fallback_models)
-        self._client = client(base_url, headers, options.ca_file)
+        self._client = client(base_url, headers, options.ca_file, options.proxy)
         self._attempt = Attempt(self._client, base_url, options)
         self._encoder = Encoder(self._known_quirks())
         self._counter = Counter()
+        self._profiler: Profiler | None = None
+        self._told_cut = False
         self._offered: tuple[bytes, Offered] | None = None
         self._sleep = sleep
         self._dice = dice
 
+    def use_profile(self, aside: Aside | None) -> None:
+        """Know the server and the model: by the cache, else by asking; `aside` starts what nobody waits for."""
+        self._profiler = Profiler(self._options, self._client, self._base_url, self._model.endpoint, aside)
+        self._profiler.begin(self._model.id)
+
     @property
     def model(self) -> Model:
-        return self._model
+        if self._profiler is None:
+            return self._model
+        known = self._profiler.profile
+        return replace(self._model, context_window=self._profiler.window, max_output=known.max_output)
+
+    @property
+    def profile(self) -> Profile | None:
+        """What is known of the server and the model; None where nobody wanted to know."""
+        return self._profiler.profile if self._profiler else None
 
     @property
     def quirks(self) -> Quirks:
@@ -87,6 +105,10 @@ class ChatProvider:
         tries = 0
         while True:
             streamed = False
+            if self._profiler:
+                if told := await self._profiler.ready():
+                    yield told
+                await self._recount(request)
             try:
                 async with aclosing(self._answer(request)) as events:
                     async for event in events:
@@ -116,15 +138,29 @@ class ChatProvider:
         def begin() -> "Decoder":
             nonlocal decoder
             decoder = self._decoder(request)
+            if self._profiler:
+                self._profiler.answered()
             return decoder
 
         async with aclosing(self._attempt.stream(body, begin)) as events:
             async for event in events:
-                if isinstance(event, MessageEnd) and decoder:
+                if not isinstance(event, MessageEnd):
+                    yield event
+                    continue
+                if decoder:
                     self._encoder.extras.update(decoder.extras)
-                    if event.message.usage:
-                        self._counter.counted(request, event.message.usage)
-                yield event
+                usage = event.message.usage
+                if usage and (cut := self._counter.counted(request, usage)) and (told := await self._cut(cut)):
+                    yield told
+                yield replace(event, cost=self._cost(usage))
+
+    def _cost(self, usage: Usage | None) -> float | None:
+        if usage is None:
+            return None
+        from harness.providers.prices import cost, price_of  # noqa: PLC0415  once there is something to price
+
+        price = price_of(self._model.id, self.profile, self._options.prices)
+        return cost(usage, price) if price else None
 
     def _decoder(self, request: Request) -> "Decoder":
         from harness.providers.calls import Offered  # noqa: PLC0415  while the server thinks
@@ -135,6 +171,36 @@ class ChatProvider:
             self._offered = (request.tools, Offered.decode(request.tools))
         naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids)
         return Decoder(self._offered[1], naming)
+
+    # Windows
+
+    async def _recount(self, request: Request) -> None:
+        """A first request that may be near the window is counted, not guessed, where that can be had."""
+        if self._counter.anchored or self.estimate(request) * 2 < (self.model.context_window or 0):
+            return
+        from harness.providers.recount import recounted  # noqa: PLC0415  long first requests are rare
+
+        count = await recounted(self._client, self._base_url, self.profile, request, self._body(request))
+        if count:
+            self._counter.anchor(request, count)
+
+    async def _cut(self, cut: Cut) -> Told | None:
+        """The server did not read all of the request and did not say so: once, people are told."""
+        if self._told_cut or self._profiler is None:
+            return None
+        self._told_cut = True
+        from harness.providers.mends import larger_window  # noqa: PLC0415  hopefully never
+
+        known = await self._profiler.cut(cut.sent, cut.read)
+        at, name = self._model.endpoint, self._model.id
+        window = f" Its window holds {known.context_window:,}." if known.context_window else ""
+        return Told(
+            "truncation",
+            f"{known.server or 'The server'} at {at} read only {cut.read:,} of about {cut.sent:,} tokens: "
+            f"the rest was dropped, and it did not say so.{window}",
+            larger_window(known, at, name, cut.sent),
+            "warning",
+        )
 
     # The request
 
@@ -150,13 +216,14 @@ class ChatProvider:
 
             tools = plain_tools(tools)
         effort = wire_effort(quirks, self._options.effort)
+        output = request.max_output or self._options.max_output
         fields = {
             "model": dump(self._model.id),
             "messages": self._encoder.messages(system, request.messages),
             "tools": tools,
             "stream": b"true",
             "stream_options": b'{"include_usage":true}',
-            quirks.output_limit: dump(request.max_output) if request.max_output else b"",
+            quirks.output_limit: dump(output) if output else b"",
             "reasoning_effort": dump(effort) if effort else b"",
         }
         sent = (dump(k) + b":" + v for k, v in fields.items() if v and k not in quirks.dropped)
@@ -171,6 +238,8 @@ class ChatProvider:
         if not isinstance(failure, ServerError):
             return request, None
         limit, used = failure.limit_tokens, failure.used_tokens
+        if failure.kind == "overflow" and limit and self._profiler:
+            self._profiler.learnt(limit)
         if failure.kind == "overflow" and failure.reduce and limit and used and limit - used > 64:
             room = limit - used - 64
             if request.max_output is None or room < request.max_output:
@@ -205,6 +274,9 @@ class ChatProvider:
         before, after = self._model.id, self._fallbacks.pop(0)
         self._model = replace(self._model, id=after, context_window=None, max_output=None)
         self._encoder.quirks = self._known_quirks()
+        self._counter = Counter()
+        if self._profiler:
+            self._profiler.begin(after)
         return Told("fallback", f"{before} failed ({failure.what}); going on with {after}.", level="warning")
 
     def _known_quirks(self) -> Quirks:

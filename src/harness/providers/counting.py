@@ -1,11 +1,26 @@
-"""How long a request will be: an estimate anchored on what the server last counted."""
+"""How long a request will be: an estimate anchored on what the server last counted.
 
-from collections.abc import Sequence
+The same figures show a server that reads less than it was sent and says nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import is_
 
 from harness.messages import Assistant, HistoryMessage, Image, Text, Thinking, Usage
 from harness.providers.port import Request
 from harness.providers.tokens import MARGIN, PER_IMAGE, PER_MESSAGE, tokens
+
+_SMALLEST_WINDOW = 1000  # tokens: a server that says it read fewer counts wrongly, it does not cut
+_SURE = 500  # tokens that must be missing: less may be another tokenizer or template
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The server read `read` tokens of about `sent`."""
+
+    sent: int
+    read: int
 
 
 class Counter:
@@ -14,10 +29,17 @@ class Counter:
     def __init__(self) -> None:
         self._known: list[HistoryMessage] = []
         self._costs: list[float] = []
+        self._loose: list[float] = []  # of the same, what servers may count otherwise or leave out
         self._fixed: dict[tuple[str, bytes], float] = {}
         self._anchored = 0  # messages within the anchor
         self._anchor = 0.0
         self._ratio = MARGIN
+        self._owed = 0.0  # tokens by which the server's figure lags behind what was added
+        self._lags = 0  # requests in a row that lagged
+
+    @property
+    def anchored(self) -> bool:
+        return self._anchored > 0
 
     def estimate(self, request: Request) -> int:
         """Tokens of the request, roughly."""
@@ -26,14 +48,50 @@ class Counter:
             return round(self._anchor + self._ratio * sum(self._costs[self._anchored :]))
         return round(self._ratio * (self._prefix(request) + sum(self._costs)))
 
-    def counted(self, request: Request, usage: Usage) -> None:
-        """The server has counted the request."""
+    def counted(self, request: Request, usage: Usage) -> Cut | None:
+        """The server has counted the request. What it did not read in full is no anchor, and is returned."""
+        self._take(request.messages)
+        read = usage.input_tokens
+        if cut := self._cut(request, read, usage.cached_tokens):
+            return cut
+        self.anchor(request, read)
+        return None
+
+    def anchor(self, request: Request, count: int) -> None:
+        """The request has exactly `count` tokens."""
         self._take(request.messages)
         guess = self._prefix(request) + sum(self._costs)
-        if usage.input_tokens and guess:
-            self._anchor = float(usage.input_tokens)
+        if count and guess:
+            self._anchor = float(count)
             self._anchored = len(self._known)
-            self._ratio = min(3.0, max(0.5, usage.input_tokens / guess))
+            self._ratio = min(3.0, max(0.5, count / guess))
+
+    def _cut(self, request: Request, read: int, cached: int) -> Cut | None:
+        """Only what every server must count is compared: no margin, no thinking, no images; of the first also no
+        tools, which some templates write much shorter."""
+        if read < _SMALLEST_WINDOW:
+            return None
+        if not self._anchored:
+            sure, least = tokens(request.system) + sum(self._costs) - sum(self._loose), 0.6
+        else:
+            new = slice(self._anchored, None)
+            grown = min(1.0, self._ratio) * (sum(self._costs[new]) - sum(self._loose[new]))
+            sure, least = self._anchor - self._ratio * sum(self._loose[: self._anchored]) + grown, 0.7
+            if lag := self._lag(read, grown):
+                return Cut(round(read + lag), read)
+        if read < least * sure and sure - read > _SURE and read + cached < least * sure:
+            return Cut(round(sure), read)
+        return None
+
+    def _lag(self, read: int, grown: float) -> float:
+        """How far a figure that stays flat while the conversation grows has fallen behind; 0 where it has not."""
+        told = read - self._anchor
+        if grown <= 0 or any(self._loose) or told > 0.5 * grown:  # old thinking that is left out makes prompts shrink
+            self._owed = self._lags = 0
+            return 0.0
+        self._owed += grown - told
+        self._lags += 1
+        return self._owed if self._lags > 1 and self._owed > _SURE else 0.0
 
     def _prefix(self, request: Request) -> float:
         key = (request.system, request.tools)
@@ -46,20 +104,34 @@ class Counter:
         if len(history) < len(self._known) or not all(map(is_, self._known, history)):
             self._known.clear()
             self._costs.clear()
+            self._loose.clear()
             self._anchored = 0
+            self._owed = self._lags = 0
         fresh = history[len(self._known) :]
         self._known.extend(fresh)
-        self._costs.extend(map(_cost, fresh))
+        for message in fresh:
+            cost, loose = _cost(message)
+            self._costs.append(cost + loose)
+            self._loose.append(loose)
 
 
-def _cost(message: HistoryMessage) -> float:
-    cost = float(PER_MESSAGE)
+def whole(request: Request, count: Callable[[str], float]) -> float:
+    """Tokens of a request by another rule for text."""
+    fixed = count(request.system) + count(request.tools.decode("utf-8", "replace")) + PER_MESSAGE
+    return fixed + sum(sum(_cost(message, count)) for message in request.messages)
+
+
+def _cost(message: HistoryMessage, count: Callable[[str], float] = tokens) -> tuple[float, float]:
+    """Tokens of what every server counts alike, and of the rest."""
+    cost, loose = float(PER_MESSAGE), 0.0
     keeps_thinking = isinstance(message, Assistant) and bool(message.calls)
     for part in message.parts:
-        if isinstance(part, Text) or (isinstance(part, Thinking) and keeps_thinking):
-            cost += tokens(part.text)
+        if isinstance(part, Text):
+            cost += count(part.text)
+        elif isinstance(part, Thinking):
+            loose += count(part.text) if keeps_thinking else 0.0
         elif isinstance(part, Image):
-            cost += PER_IMAGE
-        elif not isinstance(part, Thinking):
-            cost += tokens(part.name) + tokens(part.arguments) + PER_MESSAGE
-    return cost
+            loose += PER_IMAGE
+        else:
+            cost += count(part.name) + count(part.arguments) + PER_MESSAGE
+    return cost, loose

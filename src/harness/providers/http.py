@@ -31,26 +31,31 @@ def is_loopback(url: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.") or host.endswith(".localhost")
 
 
-def client(base_url: str, headers: Mapping[str, str], ca_file: str | None) -> httpx.AsyncClient:
-    """A client for one server. Proxy variables and NO_PROXY count, except for this machine itself.
+def client(
+    base_url: str, headers: Mapping[str, str], ca_file: str | None, proxy: str | None = None
+) -> httpx.AsyncClient:
+    """A client for one server, by `proxy` if given. Else proxy variables and NO_PROXY count, except for this machine.
 
     Raises:
-        UsageError: a CA file or a proxy variable that cannot be used.
+        UsageError: a CA file or a proxy that cannot be used.
     """
-    proxied = not is_loopback(base_url)
-    speaks_tls = base_url.startswith("https:") or (proxied and _tls_proxy(os.environ))
-    context = _context(ca_file, os.environ) if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    proxied = bool(proxy) or not is_loopback(base_url)
+    by_tls = proxy.startswith("https:") if proxy else proxied and _tls_proxy(os.environ)
+    context = _context(ca_file, os.environ) if by_tls or base_url.startswith("https:") else _no_tls()
+    direct = not proxy and not (proxied and getproxies())
     try:
         return httpx.AsyncClient(
             headers={"accept-encoding": "identity", **headers},
             verify=context,
-            transport=None if proxied and getproxies() else _Transport(context),
+            proxy=proxy,
+            transport=_Transport(context) if direct else None,
             timeout=None,  # noqa: S113  the provider counts its own time, on bytes
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
+        which = f"The proxy {proxy} of the endpoint" if proxy else "A proxy variable"
+        mend = "Mend `proxy` in settings" if proxy else "Mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
         raise UsageError(
-            f"A proxy variable cannot be used: {error}",
-            "Mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; socks proxies need `pip install httpx[socks]`.",
+            f"{which} cannot be used: {error}", f"{mend}; socks proxies need `pip install httpx[socks]`."
         ) from error
 
 
@@ -62,6 +67,11 @@ class _Transport(httpx.AsyncHTTPTransport):
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context, max_connections=20, keepalive_expiry=300, network_backend=MergingBackend()
         )
+
+
+def _no_tls() -> ssl.SSLContext:
+    """Certificates are not even loaded: that takes longer than the rest of a start."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _tls_proxy(env: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import UsageError
+from harness.providers.profile import Price
 
 MAX_RETRIES = 15
 FIRST_BYTE = 600.0  # seconds; loading a model and reading a long prompt take minutes
@@ -29,7 +30,11 @@ class Options:
     fallback_models: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     ca_file: str | None = None
+    proxy: str | None = None  # instead of those of the environment
     effort: str | None = None
+    context_window: int | None = None  # in tokens, as is max_output: the person knows better than any server
+    max_output: int | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)  # by model
     connect_timeout: float = 10.0
     first_byte_timeout: float = FIRST_BYTE
     idle_timeout: float = IDLE

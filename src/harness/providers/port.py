@@ -63,9 +63,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class MessageEnd:
-    """The whole message; the last thing a stream yields."""
+    """The whole message; the last thing a stream yields. `cost` is in US dollars, None where nobody knows."""
 
     message: Assistant
+    cost: float | None = None
 
 
 ModelEvent = Delta | CallReady | Retrying | Told | MessageEnd

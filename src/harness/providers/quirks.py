@@ -1,12 +1,11 @@
 """What a server wants otherwise than usual: learnt from its refusals, remembered per endpoint and model."""
 
-import json
-import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from harness.providers.learnt import entry, remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,7 @@ def wire_effort(quirks: Quirks, effort: str | None) -> str | None:
 
 def load(file: Path, endpoint: str, model: str) -> Quirks:
     """What was learnt of this model here; the usual where nothing was, or the file is unreadable."""
-    entry = _read(file).get(_key(endpoint, model))
-    known = entry.get("quirks") if isinstance(entry, dict) else None
+    known = entry(file, endpoint, model).get("quirks")
     if not isinstance(known, dict):
         return Quirks()
     usual = asdict(Quirks())
@@ -87,25 +85,5 @@ def load(file: Path, endpoint: str, model: str) -> Quirks:
 
 
 def save(file: Path, endpoint: str, model: str, quirks: Quirks) -> None:
-    """Remember, with the date. The cache is a convenience: where it cannot be written, nothing is kept."""
-    entries = _read(file)
-    entries[_key(endpoint, model)] = {"learnt": time.strftime("%Y-%m-%d"), "quirks": asdict(quirks)}
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-        temporary.replace(file)
-    except OSError:
-        pass  # a read-only home must not stop the session
-
-
-def _key(endpoint: str, model: str) -> str:
-    return f"{endpoint} {model}"
-
-
-def _read(file: Path) -> dict[str, object]:
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return entries if isinstance(entries, dict) else {}
+    """Remember, with the date."""
+    remember(file, endpoint, model, quirks=asdict(quirks))

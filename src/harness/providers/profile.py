@@ -1,0 +1,127 @@
+"""What is known of one model behind one endpoint: the server's kind, the window that is really there, abilities.
+
+Cached with its date, so that a session starts without asking. `probe` asks the server (`harness doctor` does).
+Order for the window: the person's setting, what the server said last (asked, or in an overflow error), what its
+usage figures gave away, the table of models, and at last `ASSUMED_WINDOW`, which is told.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.providers.learnt import entry, remember
+
+if TYPE_CHECKING:
+    from harness.providers.http import httpx
+
+ASSUMED_WINDOW = 32_768
+_MOST_MODELS = 100  # of a list that is cached: some routers have thousands
+WindowSource = Literal["", "setting", "server", "error", "usage", "table"]  # "": nobody knows
+
+# Servers that run models on the person's own machines: a vendor's price list says nothing of them.
+SELF_HOSTED = frozenset({"vLLM", "SGLang", "llama.cpp", "Ollama", "LM Studio", "TGI"})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens; `cached` None: as input."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Windows are in tokens. None, "" and () where nobody knows.
+
+    `trained_window` is what the model could hold if the server gave it room. `loaded` is False where the server
+    had not loaded the model when it was asked: its window may then be known only after the first answer.
+    """
+
+    server: str = ""
+    version: str = ""
+    models: tuple[str, ...] = ()
+    context_window: int | None = None
+    window_from: WindowSource = ""
+    trained_window: int | None = None
+    max_output: int | None = None
+    tools: bool | None = None
+    reasoning: bool | None = None
+    images: bool | None = None
+    tokenizer: Literal["", "vllm", "llama.cpp"] = ""  # how the server counts tokens for us
+    price: Price | None = None
+    loaded: bool = True
+    probed: str = ""  # the date, YYYY-MM-DD
+
+    def with_window(self, tokens: int, source: WindowSource) -> "Profile":
+        return replace(self, context_window=tokens, window_from=source)
+
+    @property
+    def fresh(self) -> bool:
+        """Asked today, with the model loaded: not worth asking again."""
+        return self.loaded and self.probed == today()
+
+
+async def probe(client: "httpx.AsyncClient", base_url: str, model: str, limit: float = 10.0) -> Profile:
+    """Ask the server what it is and what the model can do: GETs, and POSTs to its own API, never a chat.
+
+    Endpoints are told apart by what they answer. Never raises for a server that does not answer within `limit`
+    seconds: the profile is then empty.
+    """
+    from harness.providers.probe import ask  # noqa: PLC0415  seldom needed: the answer is cached
+
+    return await ask(client, base_url, model, limit)
+
+
+def load(file: Path, endpoint: str, model: str) -> Profile | None:
+    """The cached profile; None where there is none that can be read."""
+    return _decoded(entry(file, endpoint, model).get("profile"))
+
+
+def save(file: Path, endpoint: str, model: str, profile: Profile) -> None:
+    few = replace(profile, models=profile.models[:_MOST_MODELS])
+    remember(file, endpoint, model, profile=asdict(few))
+
+
+def today() -> str:
+    return time.strftime("%Y-%m-%d")
+
+
+# What a cached value of each field may be; anything else is as if it were not there.
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "server": (str,),
+    "version": (str,),
+    "models": (list,),
+    "context_window": (int,),
+    "window_from": (str,),
+    "trained_window": (int,),
+    "max_output": (int,),
+    "tools": (bool,),
+    "reasoning": (bool,),
+    "images": (bool,),
+    "tokenizer": (str,),
+    "price": (dict,),
+    "loaded": (bool,),
+    "probed": (str,),
+}
+
+
+def _decoded(value: Any) -> Profile | None:
+    if not isinstance(value, dict):
+        return None
+    known = {f.name: value[f.name] for f in fields(Profile) if type(value.get(f.name)) in _KINDS[f.name]}
+    known["models"] = tuple(map(str, known.get("models", ())))
+    known["price"] = decoded_price(known.get("price"))
+    return Profile(**known)
+
+
+def decoded_price(value: Any) -> Price | None:
+    """`{"input", "output", "cached"?}` in US dollars for a million tokens; None where it is no price."""
+    match value:
+        case {"input": int() | float() as given, "output": int() | float() as answered}:
+            cached = value.get("cached")
+            return Price(given, answered, cached if isinstance(cached, int | float) else None)
+    return None
