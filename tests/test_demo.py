@@ -69,7 +69,7 @@ def test_leaves_nothing_behind_when_ended(tmp_path, sent, code):
             assert demo_run.poll() is None
         demo_run.send_signal(sent)
         try:
-            demo_run.communicate(timeout=20)  # returns when nobody holds the other end, children included
+            demo_run.communicate(timeout=50)  # returns when nobody holds the other end, children included
         finally:
             demo_run.kill()
     assert demo_run.returncode == code
