@@ -64,3 +64,9 @@ def plain_heredoc(node: "Node", source: bytes) -> bool:
         return True
     lines = source[parts["heredoc_body"].start_byte : end.start_byte].split(b"\n")
     return name[2] not in [line.lstrip(tabs) if tabs else line for line in lines]
+
+
+def literal_heredoc(node: "Node", source: bytes) -> bool:
+    """Whether a quoted delimiter keeps the document from being expanded."""
+    starts = (child.start_byte for child in node.children if child.type == "heredoc_start")
+    return any(source[start : start + 1] in {b"'", b'"'} for start in starts)

@@ -262,9 +262,7 @@ class _Walk:
         if name is not None and name.type != "variable_name":
             self.unlisted.append("it assigns an array element")
             self._word(name)
-        text = self._text(name) if name is not None else ""
-        if self._text(node).startswith(text + "+="):
-            text += "+"
+        text = self._text(node).partition("=")[0] if name is not None else ""  # `A+` of `A+=b`
         return Assignment(text, self._word(value) if value is not None else Word("", ""))
 
     def _redirect(self, node: Node, parts: _Parts) -> None:
@@ -287,10 +285,13 @@ class _Walk:
         """A here-document or -string; the rest of its line stands inside its node."""
         if node.type == "heredoc_redirect" and not nodes.plain_heredoc(node, self._source):
             self.unreadable.append("where its here-document ends is not certain")
+        literal = nodes.literal_heredoc(node, self._source)
         for child in node.children:
             if child.type in nodes.REDIRECTS:
                 self._redirect(child, parts)
-            elif child.type == "heredoc_body" or (child.type in nodes.WORDS and node.type == "herestring_redirect"):
+            elif (child.type == "heredoc_body" and not literal) or (
+                child.type in nodes.WORDS and node.type == "herestring_redirect"
+            ):
                 self._word(child)
             elif child.type in nodes.WORDS:
                 parts.words.append(self._word(child))

@@ -164,6 +164,11 @@ def _unquoted_text(raw: str) -> str:
 def read_document(text: str, expansions: Mapping[int, tuple[int, str]]) -> Word:
     """A here-document's body: only what its expansions may do is of interest."""
     loose = {_expansion_kind(kind, text[start:end]) for start, (end, kind) in expansions.items()}
+    rest, at = "", 0
+    for start, (end, _) in sorted(expansions.items()):
+        rest, at = rest + text[at:start] + " ", end
+    if re.search(r"`|\$[\w({@*#?!-]", re.sub(r"\\.", "", rest + text[at:], flags=re.DOTALL)):
+        loose.add("unsure")  # the grammar overlooks some, backticks above all
     return Word("", "", frozenset(loose))
 
 
