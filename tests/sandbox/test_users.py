@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 import pytest
@@ -15,18 +17,18 @@ OWNER = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it acts as another user")
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """One that every user can reach: pytest closes its own to others, again with each worker that starts."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 def give(room: Room) -> None:
-    """Make everything of the room another user's, and let that user reach it."""
+    """Make everything of the room another user's."""
     for path in (room.base, *room.base.rglob("*")):
         os.chown(path, OWNER, OWNER)
-    open_way(room.base)
-
-
-def open_way(to: Path) -> None:
-    """Let everybody pass through the directories that pytest made for this run."""
-    for parent in to.parents:
-        if "pytest-" in str(parent):
-            parent.chmod(0o755)
 
 
 def python_for_all() -> tuple[str, str] | None:
@@ -95,7 +97,6 @@ def test_a_normal_user_has_the_same_walls(tmp_path):
     (copy / "tests" / "__init__.py").touch()
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, OWNER, OWNER)
-    open_way(tmp_path)
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": f"{here}/src:{copy}:{packages}"}
     words = [program, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
     words += [

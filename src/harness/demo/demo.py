@@ -99,7 +99,7 @@ def _enter(programs: Path, state: Path) -> None:
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     os.environ.clear()
-    os.environ.update({**kept, "PATH": path, "HARNESS_CONFIG_DIR": str(state)})
+    os.environ.update({**kept, "PATH": path, "HARNESS_CONFIG_DIR": str(state), "XDG_CACHE_HOME": str(state / "cache")})
 
 
 @contextmanager
