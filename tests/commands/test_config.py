@@ -34,6 +34,14 @@ def test_every_value_with_its_file(room, capsys):
     assert err.startswith("Warning: this workspace has not been trusted; ignored: .claude/settings.json")
 
 
+def test_no_header_is_shown(room, capsys):
+    hook = {"type": "http", "url": "http://x", "headers": {"Authorization": "Bearer s3cret"}}
+    room.user({"hooks": {"Stop": [{"hooks": [hook]}]}})
+    assert main(["config", "show"]) == main(["config", "show", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert (out.count("(hidden)"), "s3cret" in out) == (2, False)
+
+
 def test_as_one_object(room, capsys):
     path = room.user({"model": 7, "spinnerVerbs": [], "verbose": True})
     assert main(["config", "show", "--json"]) == 0

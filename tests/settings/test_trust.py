@@ -63,7 +63,7 @@ def test_trusted_the_rest_counts_but_no_endpoint_no_key_and_no_hole_in_the_sandb
     assert (found.environment, found.own_environment) == ({"X": "1"}, {})
     assert (layer.get("apiKeyHelper"), layer.get("trustedPaths")) == (None, None)
     assert [event for event, _, _ in found.hooks()] == ["SessionStart"]
-    assert re.search("sandbox.enabled, .* counts only from your own settings", found.problems[0])
+    assert re.search("only your own settings may set .*sandbox.enabled, ", found.problems[0])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.render import safe
 from harness.settings import Asked, Settings, load
 from harness.settings.merge import rows
 
-_HIDDEN = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|HEADERS", re.IGNORECASE)
+_HIDDEN = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|HEADER", re.IGNORECASE)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,8 +67,17 @@ def _object(chosen: Settings) -> dict[str, Any]:
 
 
 def _public(key: str, value: Any) -> Any:
-    """The value, but for what may be a secret: variables and headers named like one."""
-    return "(hidden)" if key.startswith("env.") and _HIDDEN.search(key) else value
+    """The value, but for what may be a secret: variables that are named like one, and all headers."""
+    if key.startswith("env.") and _HIDDEN.search(key):
+        return "(hidden)"
+    if isinstance(value, list):
+        return [_public("", item) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: dict.fromkeys(item, "(hidden)") if name == "headers" and isinstance(item, dict) else _public("", item)
+            for name, item in value.items()
+        }
+    return value
 
 
 def _print(text: str) -> None:

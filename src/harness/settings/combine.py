@@ -42,7 +42,7 @@ def combined(cwd: Path, home: Path, places: Iterable[Place], asked: Asked) -> Se
     judged = [limited(layer, status.trusted) for layer in project]
     if status.trusted:
         person_only = [layer for layer in judged if layer.ignored]
-        problems += [f"{x.name}: {', '.join(x.ignored)} counts only from your own settings." for x in person_only]
+        problems += [f"{x.name}: only your own settings may set {', '.join(x.ignored)}." for x in person_only]
     else:
         status = replace(status, ignored=tuple(_ignored(layer, cwd) for layer in judged if layer.ignored))
     layers = sorted((*person, *judged), key=lambda layer: _ORDER.index(layer.source))  # stable: as read
