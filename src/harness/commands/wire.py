@@ -44,7 +44,12 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         UsageError: a file that cannot be read, or tools that are none.
     """
-    p = _Parser(prog="harness wire", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = _Parser(
+        prog="harness wire",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     p.add_argument("what", choices=["decode"])
     p.add_argument("file", metavar="FILE", type=Path, help="the capture")
     p.add_argument(
