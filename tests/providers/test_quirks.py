@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.providers.errors import classify
 from harness.providers.quirks import Quirks, learn, load, save, wire_effort
 from harness.providers.schemas import plain_tools
 
@@ -26,6 +27,19 @@ def test_a_fix_changes_what_is_sent(fix: str, change: dict[str, object]):
     assert {name: getattr(quirks, name) for name in change} == change
     assert told
     assert learn(quirks, fix) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "fix"),
+    [
+        (500, "tools param requires --jinja flag", "text_tools"),
+        (400, "Jinja Exception: Tool call IDs should be alphanumeric strings with length 9!", "nine_char_ids"),
+    ],
+)
+def test_what_llama_cpp_says_of_its_flags_and_templates_is_final_and_teaches(status: int, message: str, fix: str):
+    """Both as the real server said them (b1-0c1e570); see tests/servers."""
+    refusal = classify(status, {}, json.dumps({"error": {"code": status, "message": message, "type": "server_error"}}))
+    assert (refusal.kind, refusal.retry, refusal.fix) == ("bad_request", None, fix)
 
 
 @pytest.mark.parametrize("fix", ["", "unheard_of", "drop_param:messages"])

@@ -150,7 +150,7 @@ _AUTH = words(r"no_db_connection|invalid_api_key|Authentication Fails|No connect
 _MISSING = words(r"does not exist|Invalid model name|pinned to|model_not_found|model .{1,200} not found")
 _FINAL_500 = words(
     r"json\.exception|Failed to parse|not supported|must be |is required|requires more system memory"
-    r"|Unable to generate parser"
+    r"|Unable to generate parser|requires --jinja"
 )
 _MODEL_WROTE_BADLY = words(
     r"could not parse region as JSON|failed to parse tool call|parse tool call arguments|tool_use_failed"
@@ -160,14 +160,14 @@ _MODEL_WROTE_BADLY = words(
 _FIXES: tuple[tuple[str, Lazy], ...] = (
     ("resend_with_reasoning", words(r"reasoning_content.{0,80}(missing|passed back)|Missing .reasoning_content")),
     ("insert_assistant_bridge", words(r"Unexpected role '(user|system)' after role 'tool'|expected.*after tool")),
-    ("nine_char_ids", words(r"length of 9|9 alphanumeric")),
+    ("nine_char_ids", words(r"length (?:of )?9|9 alphanumeric")),
     ("merge_roles", words(r"roles must alternate|must alternate between|consecutive .{0,40}(roles|messages)")),
     ("max_completion_tokens", words(r"max_tokens.{0,60}not supported.{0,120}max_completion_tokens")),
     (
         "text_tools",
         words(
             r"tool choice requires|does not support tools|tools? (use )?(is|are) not supported"
-            r"|does not support (tool|function) (use|call)|support tool use|tool-call-parser"
+            r"|does not support (tool|function) (use|call)|support tool use|tool-call-parser|tools param requires --jinja"
         ),
     ),
     ("drop_thinking", words(r"does not support thinking|(thinking|reasoning).{0,40}not support|reasoning_effort")),
