@@ -56,6 +56,11 @@ class Server:
         """How many of llama.cpp's slots are at work."""
         return sum(slot["is_processing"] for slot in self.get("/slots"))
 
+    def said(self) -> list[int]:
+        """How many tokens of its answer each of llama.cpp's slots has given out so far."""
+        slots = self.get("/slots")
+        return [slot["next_token"][0]["n_decoded"] if slot["is_processing"] else 0 for slot in slots]
+
 
 @contextmanager
 def running(argv: Sequence[str], log: Path, port: int, healthy: str, **env: str) -> Iterator[Server]:

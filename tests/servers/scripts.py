@@ -74,7 +74,19 @@ DIALECTS = {
         f"seen</think>{DONE}",
         start=">",
     ),
-    "mistral": job("Mistral-Small-3.2-24B-Instruct-2506", f"[TOOL_CALLS]Bash[ARGS]{ARGUMENTS}", start="]"),
+    "deepseek_v31_in_thought": job(  # thinking is never closed: the server gives the call out as reasoning
+        "deepseek-ai-DeepSeek-V3.1",
+        f"hm, let me look. {deepseek('calls▁begin')}{deepseek('call▁begin')}Bash{deepseek('sep')}"
+        f"{ARGUMENTS}{deepseek('call▁end')}{deepseek('calls▁end')}",
+        f"seen</think>{DONE}",
+        start=">",
+    ),
+    "ministral": job("mistralai-Ministral-3-14B-Reasoning-2512", f"[TOOL_CALLS]Bash[ARGS]{ARGUMENTS}", start="]"),
+    "mistral_nemo": job(
+        "mistralai-Mistral-Nemo-Instruct-2407",
+        f'[TOOL_CALLS][{{"name": "Bash", "arguments": {ARGUMENTS}, "id": "abcdef123"}}]',
+        start="]",
+    ),
     "llama31": job("meta-llama-Llama-3.1-8B-Instruct", f'{{"name": "Bash", "parameters": {ARGUMENTS}}}'),
     "minimax_m2": job(
         "MiniMax-M2",
@@ -109,7 +121,12 @@ MAIN_JOB = Script(
 
 SCRIPTS = DIALECTS | {
     "main_job": MAIN_JOB,
+    "two_calls": job(
+        QWEN, hermes("Bash", ARGUMENTS) + "\n" + hermes("Write", '{"file_path": "b.txt", "content": "\\"two\\"\\n"}')
+    ),
     "text": Script(("A plain answer → naïve 東京 🦀.",)),
     "endless": Script(("One more line of many, ",), endless=True),
-    "long_call": Script((hermes("Bash", json.dumps({"command": "touch never.txt " + "and on ".join("0123456789")})),)),
+    "long_call": Script(
+        (hermes("Bash", json.dumps({"command": f"touch never.txt {' '.join(map(str, range(1000, 1600)))}"})),)
+    ),
 }
