@@ -167,7 +167,7 @@ _FIXES: tuple[tuple[str, Lazy], ...] = (
         "text_tools",
         words(
             r"tool choice requires|does not support tools|tools? (use )?(is|are) not supported"
-            r"|does not support (tool|function) (use|call)|support tool use|tool-call-parser|tools param requires --jinja"
+            r"|does not support (tool|function) (use|call)|support tool use|tool-call-parser|requires --jinja"
         ),
     ),
     ("drop_thinking", words(r"does not support thinking|(thinking|reasoning).{0,40}not support|reasoning_effort")),
