@@ -86,6 +86,7 @@ def test_a_prompt_that_does_not_fit_is_a_clear_error(house: House):
         done = ask(house, server.url)
     assert (done.code, done.result["terminal_reason"], done.result["is_error"]) == (1, "prompt_too_long", True)
     assert "2048" in done.result["result"]
+    assert done.result["modelUsage"]["text"]["contextWindow"] == 2048
     assert "larger window" in done.result["result"]
     assert done.result["num_turns"] == 1
     assert not done.of("system", "api_retry")
