@@ -104,6 +104,12 @@ def test_tools_come_from_the_flag_else_the_request_beside_else_are_our_own(capsy
     assert wire(capsys, tmp_path / "0001.response.raw", CALL)["calls"][0]["arguments"] == {"file_path": "a"}
 
 
+def test_what_is_printed_is_json_whatever_was_received(capsys, tmp_path):
+    huge = CALL.replace(b'\\"a\\"', b'1e999, \\"x\\": \\"\\\\ud800\\"')
+    made = wire(capsys, tmp_path / "f", huge)
+    assert made["calls"][0]["arguments"]["file_path"] == "Infinity"
+
+
 @pytest.mark.parametrize("tools", ["[", "{}", '["x"]', "[1]", '[{"function": {"name": "x", "parameters": 3}}]', "3"])
 def test_tools_that_are_none_are_refused_in_words(tmp_path, tools):
     (tmp_path / "f").write_bytes(STREAM)

@@ -63,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
     given = p.parse_args(argv)
     capture = parse_capture(_content(given.file))
     made = decoded(capture, _offered(given.file, given.tools))
+    made = json.loads(json.dumps(made), parse_constant=str)  # 1e999 is JSON, the Infinity that it becomes is none
     print(json.dumps({"file": given.file.name, "server": given.server, **made}, indent=2))  # noqa: T201
     return EXIT_OK
 
