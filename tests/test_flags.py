@@ -160,3 +160,9 @@ def test_any_command_line_is_read_or_refused_in_words(argv):
     # SystemExit is that of --help and --version.
     with contextlib.suppress(UsageError, SystemExit), contextlib.redirect_stdout(io.StringIO()):
         assert isinstance(parse(argv), Flags)
+
+
+def test_effort_endpoint_and_fallbacks():
+    flags = parse(["--effort", "max", "--endpoint", "work", "--fallback-model", "a, b"])
+    assert (flags.effort, flags.endpoint, flags.fallback_models) == ("max", "work", ("a", "b"))
+    assert "--effort" in refused("--effort", "huge")

@@ -203,4 +203,4 @@ def test_the_summary_counts():
     common: dict[str, Any] = {"is_error": False, "result": "", "num_turns": 2, "duration_ms": 1234, "model": "m"}
     common |= {"duration_api_ms": 1, "usage": Usage(1200, 30, 1000), "stop_reason": None}
     Renderer(written.append).summary(Result(subtype="error_max_turns", terminal_reason="max_turns", **common))
-    assert written == ["[max_turns · 2 requests, 1,200 tokens in, 30 out, 1,000 cached, 1.2 s]\n"]
+    assert written == ["[max_turns · 2 requests, 1,200 tokens in, 30 out, 1,000 cached, cost unknown, 1.2 s]\n"]

@@ -216,18 +216,7 @@ def result_json(result: Result) -> Json:
         "total_cost_usd": result.total_cost_usd,
         "cost_known": result.cost_known,
         "usage": usage_json(usage),
-        "modelUsage": {
-            result.model: {
-                "inputTokens": _uncached(usage),
-                "outputTokens": usage.output_tokens,
-                "cacheReadInputTokens": usage.cached_tokens,
-                "cacheCreationInputTokens": 0,
-                "webSearchRequests": 0,
-                "costUSD": result.total_cost_usd,
-                "contextWindow": result.context_window,
-                "maxOutputTokens": result.max_output,
-            }
-        },
+        "modelUsage": _by_model(result),
         "permission_denials": [asdict(denial) for denial in result.permission_denials],
         "errors": list(result.errors),
     }
@@ -238,6 +227,24 @@ def result_json(result: Result) -> Json:
     if result.structured_output is not None:
         line["structured_output"] = result.structured_output
     return line
+
+
+def _by_model(result: Result) -> Json:
+    """Windows are known of the last model only."""
+    spent = result.by_model or {result.model: (result.usage, result.total_cost_usd)}
+    return {
+        model: {
+            "inputTokens": _uncached(usage),
+            "outputTokens": usage.output_tokens,
+            "cacheReadInputTokens": usage.cached_tokens,
+            "cacheCreationInputTokens": 0,
+            "webSearchRequests": 0,
+            "costUSD": cost,
+            "contextWindow": result.context_window if model == result.model else None,
+            "maxOutputTokens": result.max_output if model == result.model else None,
+        }
+        for model, (usage, cost) in spent.items()
+    }
 
 
 def plain(event: Event) -> Json:

@@ -32,10 +32,11 @@ class StreamEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssistantMessage:
-    """A whole model message with all its blocks and usage."""
+    """A whole model message with all its blocks and usage; its cost in US dollars, None where nobody knows it."""
 
     type: ClassVar[str] = "assistant"
     message: Assistant
+    cost: float | None = None
     interrupted: bool = False
 
 
@@ -99,6 +100,7 @@ class Result:
     structured_output: Any = None
     context_window: int | None = None
     max_output: int | None = None
+    by_model: dict[str, tuple[Usage, float]] = field(default_factory=dict)  # usage and cost of each that answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

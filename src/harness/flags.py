@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.messages import MODES, Mode
 from harness.sandbox.policy import Network
 from harness.settings.places import SOURCES
+from harness.settings.values import EFFORTS
 
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
@@ -52,6 +53,9 @@ class Flags:
     disallowed: tuple[str, ...]
     max_turns: int | None
     model: str | None
+    endpoint: str | None
+    effort: str | None
+    fallback_models: tuple[str, ...]
     add_dirs: tuple[Path, ...]
     system_prompt: str | None
     append_system_prompt: str | None
@@ -103,6 +107,9 @@ def parser() -> argparse.ArgumentParser:
         )
     add("--max-turns", type=_positive, metavar="N", help="end after N requests to the model (-p only)")
     add("--model", metavar="ID", help="the model, as the server names it")
+    add("--endpoint", metavar="NAME", help="one of the endpoints in your settings")
+    add("--effort", choices=EFFORTS, metavar="LEVEL", help="how much the model thinks: none, low, medium, high, max")
+    add("--fallback-model", metavar="ID,ID", help="models to go on with when the first is overloaded or gone")
     add("--add-dir", nargs="+", action="extend", default=[], metavar="DIR", help="more directories to work in")
     add("--settings", metavar="FILE|JSON", help="more settings, above those of all files but the machine owner's")
     add("--setting-sources", metavar="LIST", help="settings files to read: some of user,project,local (default: all)")
@@ -145,6 +152,9 @@ def parse(argv: Sequence[str]) -> Flags:
         disallowed=tuple(given.disallowedTools),
         max_turns=given.max_turns,
         model=given.model,
+        endpoint=given.endpoint,
+        effort=given.effort,
+        fallback_models=tuple(name.strip() for name in (given.fallback_model or "").split(",") if name.strip()),
         add_dirs=tuple(_directory(d) for d in given.add_dir),
         system_prompt=given.system_prompt,
         append_system_prompt=given.append_system_prompt,

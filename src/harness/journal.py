@@ -67,9 +67,11 @@ class Journal:
 
     def _entries(self, event: Event) -> Iterator[Json]:
         match event:
-            case AssistantMessage(message=message, interrupted=interrupted):
-                mark = {"interrupted": True} if interrupted else {}
+            case AssistantMessage(message=message, interrupted=interrupted, cost=cost):
+                mark: Json = {"interrupted": True} if interrupted else {}
                 for payload, extra in assistant_pieces(message):
+                    if cost is not None and "of" in extra:  # once a message, in its first piece
+                        extra["cost"] = cost
                     entry = self._entry("assistant", message=payload, harness={**extra, **mark})
                     self._calls |= {b["id"]: entry["uuid"] for b in payload["content"] if b["type"] == "tool_use"}
                     yield entry

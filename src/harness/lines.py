@@ -85,6 +85,8 @@ class StreamLines:
 
 def _assistant(event: AssistantMessage) -> Json:
     line: Json = {"type": "assistant", "message": message_json(event.message), "parent_tool_use_id": None}
+    if event.cost is not None:
+        line["cost_usd"] = event.cost
     if event.interrupted:  # the model did not stop by itself
         line["message"]["stop_reason"] = None
         line["aborted"] = True

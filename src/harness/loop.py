@@ -200,8 +200,8 @@ def _take(item: Event | ModelEvent | ToolEnd, step: _Step, turn: Turn, state: St
             yield System(subtype="api_retry", data=_retry_data(item))
         case Told():
             yield Notice(level=item.level, cause=item.cause, text=item.text, mend=item.mend)
-        case MessageEnd(message):
-            yield from _record_reply(message, step, turn, state, calls)
+        case MessageEnd():
+            yield from _record_reply(item, step, turn, state, calls)
         case ToolEnd(result, _, stop_turn):
             step.ends[result.call_id] = item
             step.schedule.done(result.call_id)
@@ -212,15 +212,15 @@ def _take(item: Event | ModelEvent | ToolEnd, step: _Step, turn: Turn, state: St
         yield from _record_result(end, step, turn, state)
 
 
-def _record_reply(message: Assistant, step: _Step, turn: Turn, state: State, calls: Calls) -> Iterator[Event]:
-    step.reply = message
+def _record_reply(end: MessageEnd, step: _Step, turn: Turn, state: State, calls: Calls) -> Iterator[Event]:
+    message = step.reply = end.message
     step.schedule.complete = True
     for call in message.calls:
         step.push(call, calls)
     turn.text, turn.stop = message.text, message.stop
-    turn.usage += message.usage or type(turn.usage)()
+    turn.spend(message.model, message.usage, end.cost)
     state.messages.append(message)
-    yield AssistantMessage(message=message)
+    yield AssistantMessage(message=message, cost=end.cost)
     yield StopReason(message_id=message.id, reason=message.stop)
 
 

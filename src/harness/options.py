@@ -32,6 +32,9 @@ class SessionOptions:
     max_turns: int | None = None
     model: str | None = None
     base_url: str | None = None
+    endpoint: str | None = None
+    effort: str | None = None
+    fallback_models: tuple[str, ...] = ()
     add_dirs: tuple[Path, ...] = ()
     system_prompt: str | None = None
     append_system_prompt: str | None = None
@@ -54,6 +57,9 @@ class SessionOptions:
             deny=tuple(rule for value in flags.disallowed for rule in split_rules(value)),
             max_turns=flags.max_turns,
             model=flags.model,
+            endpoint=flags.endpoint,
+            effort=flags.effort,
+            fallback_models=flags.fallback_models,
             add_dirs=flags.add_dirs,
             system_prompt=flags.system_prompt,
             append_system_prompt=flags.append_system_prompt,

@@ -121,8 +121,9 @@ class Renderer:
         usage = result.usage
         took = f"{result.num_turns} requests, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
         cached = f", {usage.cached_tokens:,} cached" if usage.cached_tokens else ""
+        cost = f", ${result.total_cost_usd:.4f}" if result.cost_known else ", cost unknown"
         ended = "" if result.terminal_reason == "completed" else f"{result.terminal_reason} · "
-        self._line(f"[{ended}{took}{cached}, {result.duration_ms / 1000:.1f} s]", "dim")
+        self._line(f"[{ended}{took}{cached}{cost}, {result.duration_ms / 1000:.1f} s]", "dim")
 
     def _say(self, text: str) -> None:
         if self._thinking:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from anyio.abc import TaskGroup
 from harness import PROTOCOL_LEVEL, __version__, paths, prompt, settings
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
+from harness.connection import connection
 from harness.errors import HarnessError
 from harness.events import Event, Notice, System
 from harness.execute import Calls
@@ -19,11 +21,11 @@ from harness.files import Files
 from harness.journal import Journal, session_file
 from harness.loop import Deps, Interrupt, State, run
 from harness.messages import Mode, Text, User
+from harness.mux import aside
 from harness.options import SessionOptions
 from harness.permissions import Roots, Rules, removed_tools
 from harness.permit import Permit, starting_mode, starting_rules
 from harness.providers import connect
-from harness.providers.options import Options
 from harness.providers.port import Provider, Told
 from harness.sandbox import open_shell
 from harness.settings import Settings
@@ -172,10 +174,10 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
     """
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
     told: list[Told] = []
-    if provider is None:
-        provider = await connect(connection(options, chosen), told.append)
     try:
         async with anyio.create_task_group() as tasks:
+            if provider is None:
+                provider = await connect(connection(options, chosen), told.append, partial(aside, tasks))
             session = Session(options, chosen, provider, tasks)
             for notice in told:
                 session.tell(notice)
@@ -190,22 +192,9 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
             raise
         raise group.exceptions[0] from None
     finally:
-        with anyio.CancelScope(shield=True):
-            await provider.aclose()
-
-
-def connection(options: SessionOptions, chosen: Settings) -> Options:
-    """What these options and settings connect to. Raises UsageError for variables that cannot be used."""
-    env = {**chosen.own_environment, **options.env}
-    return Options.from_environment(
-        env,
-        base_url=options.base_url or env.get("OPENAI_BASE_URL") or chosen.base_url,
-        model=chosen.of("managed", "model") or options.model,
-        default_model=env.get("OPENAI_MODEL") or chosen.model,
-        aliases=chosen.aliases,
-        ca_file=env.get("HARNESS_CA_FILE") or chosen.ca_file,
-        record=options.record,
-    )
+        if provider:
+            with anyio.CancelScope(shield=True):
+                await provider.aclose()
 
 
 def _warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:

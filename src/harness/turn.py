@@ -17,6 +17,10 @@ class Turn:
     api_seconds: float = 0.0
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
+    cost: float = 0.0  # US dollars of the messages that have a price
+    priced: int = 0  # messages whose cost is known
+    unpriced: int = 0
+    by_model: dict[str, tuple[Usage, float]] = field(default_factory=dict)
     denials: list[Denial] = field(default_factory=list)
     malformed: int = 0  # messages in a row whose calls were all unusable
     text: str = ""
@@ -24,6 +28,15 @@ class Turn:
     ended: str = ""
     error: ProviderError | None = None
     errors: list[str] = field(default_factory=list)
+
+    def spend(self, model: str, usage: Usage | None, cost: float | None) -> None:
+        """A message has come. Each is priced when it comes: another model later changes nothing of it."""
+        before, paid = self.by_model.get(model, (Usage(), 0.0))
+        self.by_model[model] = before + (usage or Usage()), paid + (cost or 0.0)
+        self.usage += usage or Usage()
+        self.cost += cost or 0.0
+        self.priced += cost is not None
+        self.unpriced += cost is None
 
     def end(self, reason: str, error: str = "") -> None:
         self.ended = reason
@@ -52,6 +65,9 @@ class Turn:
             permission_denials=tuple(self.denials),
             errors=tuple(self.errors),
             api_error_status=self.error.status if self.error else None,
+            by_model=self.by_model,
+            total_cost_usd=self.cost,
+            cost_known=self.priced > 0 and not self.unpriced,
             exit_code=self._exit_code(),
         )
 

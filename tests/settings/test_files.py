@@ -23,11 +23,15 @@ WORDS = {
     "list": "a list",
     "object": "an object",
     "hooks": "an object",
+    "endpoints": "an object",
+    "prices": "an object",
+    "effort": "a string",
 }
 VALUES = (7, 0.5, "yes", [1], {"a": 1}, False)
 FITS = {
     "string": str, "mode": str, "boolean": bool, "integer": int, "number": int | float, "texts": str | list,
     "strings": list, "list": list, "texts-map": dict, "object": dict, "hooks": dict, "any": object,
+    "endpoints": dict, "prices": dict, "effort": str,
 }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from tests.settings.room import nested
 SAMPLE = {
     "string": "x", "boolean": True, "integer": 1, "number": 1, "strings": ["x"], "texts": ["x"], "list": ["x"],
     "texts-map": {"A": "x"}, "object": {"a": 1}, "any": 1, "mode": "bypassPermissions",
-    "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "x"}]}]},
+    "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "x"}]}]}, "effort": "low",
+    "endpoints": {"x": {"baseUrl": "u"}}, "prices": {"m": {"input": 1, "output": 1}},
 }  # fmt: skip
 NEVER = {key for key, known in KEYS.items() if known.scope in {"person", "managed", "mode"}}
 FILES = {  # the lowest first

@@ -10,6 +10,7 @@ from harness import paths
 from harness.errors import UsageError
 from harness.messages import MODES, Mode
 from harness.settings import trust
+from harness.settings.endpoints import endpoints
 from harness.settings.keys import REPOSITORY
 from harness.settings.layer import LIMIT, Layer, content, limited, parsed, read
 from harness.settings.merge import effective
@@ -109,6 +110,7 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
     if "disable" in (get("permissions.disableAutoMode"), get("disableAutoMode")):
         forbidden.add("auto")
     aliases = get("modelAliases") or {}
+    fallback = get("fallbackModel") or ()
     return Settings(
         layers=layers,
         problems=problems,
@@ -117,6 +119,13 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         base_url=get("endpoint.baseUrl"),
         ca_file=get("endpoint.caFile"),
         aliases=aliases,
+        endpoint=get("endpoint.name"),
+        endpoints=endpoints(get("endpoints") or {}),
+        context_window=get("endpoint.contextWindow"),
+        max_output=get("endpoint.maxOutput"),
+        prices=get("prices") or {},
+        effort=get("effortLevel"),
+        fallback_models=tuple(fallback.split(",") if isinstance(fallback, str) else fallback),
         mode=_mode(get("permissions.defaultMode")),
         forbidden_modes=frozenset(forbidden),
         directories=tuple(get("permissions.additionalDirectories") or ()),

@@ -1,7 +1,7 @@
 """The keys that settings files may hold: what each takes, and from whom it counts.
 
 Source: `permissions`, `hooks`, `sandbox` and the rest as in Claude Code's public settings reference;
-`endpoint`, `modelAliases` and `trustedPaths` are ours.
+`endpoint`, `endpoints`, `prices`, `modelAliases` and `trustedPaths` are ours.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.messages import MODES
+from harness.settings.values import EFFORTS
 
 Source = Literal["managed", "user", "project", "local", "file", "flag"]
 # Files of the repository: whoever can commit writes them. All the other sources are the person's or the owner's.
@@ -23,7 +24,7 @@ fallbackModel                           texts
 availableModels                         strings
 modelOverrides                          texts-map
 modelAliases                            texts-map
-effortLevel                             string
+effortLevel                             effort
 alwaysThinkingEnabled                   boolean
 language                                string
 outputStyle                             string
@@ -31,6 +32,11 @@ agent                                   string
 env                                     texts-map
 endpoint.baseUrl                        string      person
 endpoint.caFile                         string      person
+endpoint.name                           string      person
+endpoint.contextWindow                  integer     person
+endpoint.maxOutput                      integer     person
+endpoints                               endpoints   person
+prices                                  prices      person
 apiKeyHelper                            string      person
 awsAuthRefresh                          string      person
 awsCredentialExport                     string      person
@@ -148,6 +154,9 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "list": (list, "a list"),
     "object": (dict, "an object"),
     "hooks": (dict, "an object"),
+    "endpoints": (dict, "an object"),
+    "prices": (dict, "an object"),
+    "effort": (str, "a string"),
     "mode": (str, "a string"),
     "any": (object, "anything"),
 }
@@ -161,6 +170,8 @@ def wrong(key: str, value: object) -> str:
         return f"{key} must be {words}"
     if kind == "mode" and value not in (*MODES, "manual"):
         return f"{key} is {value!r}, it must be one of {', '.join(MODES)}"
+    if kind == "effort" and value not in EFFORTS:
+        return f"{key} is {value!r}, it must be one of {', '.join(EFFORTS)}"
     return ""
 
 

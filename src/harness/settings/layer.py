@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.settings.endpoints import usable_endpoints, usable_prices
 from harness.settings.keys import GROUPS, KEYS, REPOSITORY, UNTRUSTED_KEYS, Source, counts, wrong
 
 LIMIT = 2 << 20  # bytes of a settings file, and of `--settings`
@@ -158,6 +159,10 @@ def _items(key: str, value: Any, problems: list[str]) -> Any:
             return {name: item for name, item in value.items() if isinstance(item, str)}
         case "hooks":
             return _hooks(value, problems)
+        case "endpoints":
+            return usable_endpoints(value, problems)
+        case "prices":
+            return usable_prices(value, problems)
     return value
 
 

@@ -9,9 +9,11 @@ from harness.messages import Mode
 from harness.settings.places import MANAGED, SOURCES
 
 if TYPE_CHECKING:  # loaded with the first file
+    from harness.settings.endpoints import Endpoint
     from harness.settings.keys import Source
     from harness.settings.layer import Layer
 
+EFFORTS = ("none", "low", "medium", "high", "max", "xhigh")  # the last is another name for max
 State = Literal["trusted", "changed", "untrusted"]
 
 
@@ -58,6 +60,13 @@ class Settings:
     base_url: str | None = None
     ca_file: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    endpoint: str | None = None  # one of `endpoints`, by name
+    endpoints: "Mapping[str, Endpoint]" = field(default_factory=dict)
+    context_window: int | None = None  # tokens, as is max_output
+    max_output: int | None = None
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    effort: str | None = None
+    fallback_models: tuple[str, ...] = ()
     mode: Mode | None = None
     forbidden_modes: frozenset[Mode] = frozenset()
     directories: tuple[str, ...] = ()

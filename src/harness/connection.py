@@ -1,0 +1,112 @@
+"""What a session connects to: flags, environment, settings and named endpoints made one set of options."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.errors import UsageError
+from harness.options import SessionOptions
+from harness.providers.options import Options
+from harness.providers.profile import Price
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.settings.endpoints import Endpoint
+
+_KEY_COMMAND_LIMIT = 30.0  # seconds
+
+
+def connection(options: SessionOptions, chosen: Settings) -> Options:
+    """What these options and settings connect to.
+
+    A named endpoint that was asked for wins over OPENAI_BASE_URL, which wins over what settings choose.
+
+    Raises:
+        UsageError: variables, an endpoint or settings that cannot be used.
+    """
+    env = {**chosen.own_environment, **options.env}
+    given = options.base_url or env.get("OPENAI_BASE_URL")
+    name = options.endpoint or (None if given else chosen.endpoint)
+    effort = options.effort or chosen.effort
+    made = Options.from_environment(
+        env,
+        base_url=given or chosen.base_url,
+        model=chosen.of("managed", "model") or options.model,
+        default_model=env.get("OPENAI_MODEL") or chosen.model,
+        aliases=chosen.aliases,
+        ca_file=env.get("HARNESS_CA_FILE") or chosen.ca_file,
+        record=options.record,
+        effort="max" if effort == "xhigh" else effort,
+        fallback_models=options.fallback_models or chosen.fallback_models,
+        context_window=chosen.context_window,
+        max_output=chosen.max_output,
+        prices={model: Price(**value) for model, value in chosen.prices.items()},
+    )
+    return _at(_named(name, chosen), made, env) if name and not options.base_url else made
+
+
+def _named(name: str, chosen: Settings) -> "Endpoint":
+    if name in chosen.endpoints:
+        return chosen.endpoints[name]
+    broken = [problem for problem in chosen.problems if f" endpoints.{name}" in problem]
+    known = ", ".join(chosen.endpoints) or "none"
+    raise UsageError(
+        f"There is no endpoint {name!r} that can be used (known: {known}).",
+        " ".join(broken) or f'Add it to your settings: {{"endpoints": {{"{name}": {{"baseUrl": "..."}}}}}}',
+    )
+
+
+def _at(endpoint: "Endpoint", made: Options, env: Mapping[str, str]) -> Options:
+    """The same options, for this endpoint. No other server's key, certificates or window go with it."""
+    key, where = _key(endpoint, env)
+    return replace(
+        made,
+        base_url=endpoint.base_url,
+        api_key=key,
+        key_name=where,
+        headers=endpoint.headers,
+        ca_file=endpoint.ca_file or env.get("HARNESS_CA_FILE"),
+        proxy=endpoint.proxy,
+        aliases={**made.aliases, **endpoint.aliases},
+        context_window=endpoint.context_window,
+        max_output=endpoint.max_output,
+    )
+
+
+def _key(endpoint: "Endpoint", env: Mapping[str, str]) -> tuple[str | None, str]:
+    """The key, None where the endpoint needs none, and the name of what a wrong one is to be mended in."""
+    if endpoint.api_key_command:
+        where = f"endpoints.{endpoint.name}.apiKeyCommand"
+        return _printed(endpoint.api_key_command, where, env), where
+    if endpoint.api_key_env:
+        key = env.get(endpoint.api_key_env, "").strip()
+        if not key:
+            raise UsageError(
+                f"{endpoint.api_key_env} is not set, and the endpoint {endpoint.name} takes its key from it.",
+                f"Set {endpoint.api_key_env}, or change endpoints.{endpoint.name}.apiKeyEnv in your settings.",
+            )
+        return key, endpoint.api_key_env
+    return None, f"endpoints.{endpoint.name}.apiKeyEnv"
+
+
+def _printed(command: str, where: str, env: Mapping[str, str]) -> str:
+    """What the person's own command prints."""
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_KEY_COMMAND_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"{where} did not end within {_KEY_COMMAND_LIMIT:g} s.", "Run it yourself to see why."
+        ) from None
+    key = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode or not key:
+        said = done.stderr.decode("utf-8", "replace").strip()[-300:] or "it printed nothing"
+        raise UsageError(f"{where} gave no key (exit {done.returncode}): {said}", "Run it yourself to see why.")
+    return key
