@@ -48,6 +48,12 @@ def _trust(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _doctor(argv: Sequence[str]) -> int:
+    from harness.doctor.main import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 def _wire(argv: Sequence[str]) -> int:
     from harness.commands.wire import main as run  # noqa: PLC0415
 
@@ -57,6 +63,7 @@ def _wire(argv: Sequence[str]) -> int:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "serve-script": _serve_script,
+    "doctor": _doctor,
     "config": _config,
     "trust": _trust,
     "wire": _wire,

@@ -28,6 +28,7 @@ VENDOR_FLAGS_WITH_VALUE = frozenset({"--environment", "--ref"})
 EPILOG = """\
 commands:
   harness demo             fix a failing test with a scripted model: no key, no network, real tools, real sandbox
+  harness doctor           say what works here and what mends the rest; --probe asks the model, too
   harness serve-script F   serve a scripted OpenAI-compatible endpoint (docs/script-format.md)
   harness config show      show the settings that count, with --origin from which file
   harness trust [DIR]      let a project's own settings count, until they change

@@ -1,0 +1,1 @@
+"""`harness doctor`: whether the main job would run here, and for every problem what mends it."""
