@@ -34,7 +34,7 @@ test-servers: .venv/installed .servers/llama-server  ## real model servers with 
 # Optional, and large: their tests skip where these are not there.
 .servers/transformers/installed: tests/servers/puppet_hf.py .servers/llama-server  ## transformers' server (1.2 GB)
 	$(PYTHON) -m venv .servers/transformers
-	.servers/transformers/bin/pip install --quiet --disable-pip-version-check torch 'transformers[serving]>=5' accelerate gguf
+	.servers/transformers/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 'transformers[serving]>=5' accelerate gguf
 	.servers/transformers/bin/python -m tests.servers.puppet_hf .servers/templates/Qwen-Qwen2.5-7B-Instruct.jinja \
 		.servers/puppets_hf hermes main_job text
 	touch $@
