@@ -183,7 +183,7 @@ def test_what_bash_runs_was_seen_in_long(make, place):
 @bash
 @pytest.mark.parametrize(
     "line",
-    ['r "d"\\x}', " \\ # c $(q)", "x<<E\n$(q)", "x <<E\n y `q` \nE\n", "x<<E\n`p`Efi`q`\n", "! if cd a; then p; fi", "p >&- q", "p <<E r\nE", "cd a | p",
+    ['r "d"\\x}', " \\ # c $(q)", "x<<E\n$(q)", "cd b; cd a | p\ncd -- a && cd b", "x <<E\n y `q` \nE\n", "x<<E\n`p`Efi`q`\n", "! if cd a; then p; fi", "p >&- q", "p <<E r\nE", "cd a | p",
      "p 2>&1 x y", "for i in 1 2; do p; cd b; done", "cd a && p | q; r", "p\\\nq", "echo a#$(p)", "! { cd b; p; } && q"],
 )  # fmt: skip
 def test_lines_that_were_misread_once(line, place):

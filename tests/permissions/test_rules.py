@@ -34,6 +34,7 @@ def parsed(text, behavior="deny"):
         ("Task(Explore)", ("Agent", "name", "Explore")),
         ("Agent(model:opus)", ("Agent", "param", "opus")),
         ("Skill(deploy *)", ("Skill", "name", "deploy *")),
+        ("Read([[])", ("Read", "path", "[[]")),
         ("Cd(~/src/*)", ("Cd", "path", "~/src/*")),
         ("mcp__github__*", ("mcp__github__*", "tool", "")),
     ],
@@ -58,6 +59,7 @@ def test_forms(text, expected):
         ("*", "allow", "only after mcp__<server>__"),
         ("mcp__*", "allow", "only after mcp__<server>__"),
         ("Read(!x)", "deny", "cannot start with"),
+        ("Read([1-0])", "deny", "not a gitignore pattern"),
         ("Read(a\\)", "deny", "not a gitignore pattern"),
     ],
 )

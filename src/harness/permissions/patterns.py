@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,19 +25,28 @@ def compiled(pattern: str, forbids: bool) -> "GitIgnoreSpec":
     Raises:
         ValueError: it is no pattern.
     """
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  not needed at start-up
-
     if pattern.startswith("#"):
         pattern = "\\" + pattern
     if not forbids:
-        return GitIgnoreSpec.from_lines([pattern])
+        return _spec([pattern])
     pattern = folded(pattern)
     if re.fullmatch(r"[^/]+/\*\*", pattern):
         pattern = "**/" + pattern
     lines = [pattern]
     if pattern.endswith("/**") and pattern != "/**":
         lines.append(pattern.removesuffix("/**"))
-    return GitIgnoreSpec.from_lines(lines)
+    return _spec(lines)
+
+
+def _spec(lines: list[str]) -> "GitIgnoreSpec":
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  not needed at start-up
+
+    with warnings.catch_warnings():  # `[[]` is a gitignore pattern and makes `re` warn of another syntax to come
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return GitIgnoreSpec.from_lines(lines)
+        except re.error as error:  # `[1-0]`
+            raise ValueError(str(error)) from None
 
 
 def pattern_problem(pattern: str) -> str:

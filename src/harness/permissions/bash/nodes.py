@@ -36,8 +36,9 @@ def gap_problem(node: "Node", source: bytes) -> str:
     if node.type in WORDS or node.type.startswith("heredoc"):
         return ""
     end, before = node.start_byte, ""
+    blanks = b" \t" if node.type in COMMANDS | REDIRECTS else b" \t\n"  # the grammar may join two lines to one
     for child in node.children:
-        if source[end : child.start_byte].replace(b"\\\n", b"").strip(b" \t\n"):
+        if source[end : child.start_byte].replace(b"\\\n", b"").strip(blanks):
             return "a part of it is not understood"
         if child.type == "comment" and not _BEFORE_COMMENT.search(
             source, max(0, child.start_byte - 2), child.start_byte
