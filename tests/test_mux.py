@@ -248,3 +248,29 @@ async def test_a_source_that_only_speaks_runs_ahead():
         async for _ in mux:
             assert len(log) == 20
             break
+
+
+async def test_a_consumer_cancelled_as_the_last_source_ends_does_not_wait_for_ever():
+    async def consume():
+        async with anyio.create_task_group() as tasks, Mux[object](tasks) as mux:
+            mux.add(ends_at_once())
+            async for _ in mux:
+                pass
+
+    async def ends_at_once():
+        await anyio.sleep(0.01)
+        asyncio.get_running_loop().call_soon(consumer.cancel)
+        if False:
+            yield
+
+    consumer = asyncio.create_task(consume())
+    done, _ = await asyncio.wait([consumer], timeout=2)
+    assert done == {consumer}
+
+
+async def test_sources_that_all_wait_for_room_all_go_on():
+    async with anyio.create_task_group() as tasks, Mux[int](tasks) as mux:
+        for _ in range(4):
+            mux.add(Source(*range(600)).run(), paced=False)
+        await anyio.sleep(0.01)
+        assert sum([1 async for _ in mux]) == 2400

@@ -4,6 +4,7 @@ The only module that starts tasks. A generator must not yield inside a task grou
 so the scopes live in the pumps and the task group belongs to the session.
 """
 
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -51,7 +52,10 @@ class Mux(Generic[T]):
 
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
-        self._send, self._receive = anyio.create_memory_object_stream[tuple[Source, T | _Ended]](BUFFER)
+        # A queue of our own: a memory object stream loses the item that reaches a receiver as it is cancelled, and
+        # were that the end of a source, leaving the block would wait for it for ever.
+        self._items: deque[tuple[Source, T | _Ended]] = deque()
+        self._arrived, self._room = anyio.Event(), anyio.Event()
         self._sources: list[Source] = []
         self._last: Source | None = None  # whose item the consumer is working on
         self._live = 0
@@ -86,8 +90,6 @@ class Mux(Generic[T]):
         with anyio.CancelScope(shield=True):
             while self._live:
                 await self._next()
-        self._send.close()
-        self._receive.close()
 
     def __aiter__(self) -> "Mux[T]":
         return self
@@ -106,10 +108,11 @@ class Mux(Generic[T]):
 
     async def _next(self) -> T | _Ended:
         while True:
-            try:
-                source, item = self._receive.receive_nowait()
-            except anyio.WouldBlock:
-                source, item = await self._receive.receive()
+            while not self._items:
+                self._arrived = anyio.Event()
+                await self._arrived.wait()
+            source, item = self._items.popleft()
+            self._room.set()
             if isinstance(item, _Ended):
                 self._live -= 1
                 return item
@@ -135,14 +138,18 @@ class Mux(Generic[T]):
         except Exception as error:  # noqa: BLE001  the consumer raises it, in its own task
             ended = _Ended(error)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._put(source, ended)
+            self._add(source, ended)
 
-    async def _put(self, source: Source, item: T | _Ended) -> None:
-        try:
-            self._send.send_nowait((source, item))
-        except anyio.WouldBlock:
-            await self._send.send((source, item))
+    async def _put(self, source: Source, item: T) -> None:
+        while len(self._items) >= BUFFER:
+            if self._room.is_set():
+                self._room = anyio.Event()
+            await self._room.wait()
+        self._add(source, item)
+
+    def _add(self, source: Source, item: T | _Ended) -> None:
+        self._items.append((source, item))
+        self._arrived.set()
 
 
 def aside(tasks: TaskGroup, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
