@@ -83,3 +83,15 @@ async def test_plain_http_makes_no_tls_context(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(ssl, "create_default_context", never)
     async with client("http://127.0.0.1:1/v1", {}, None):
         pass
+
+
+async def test_an_endpoints_own_proxy_is_asked_for_it_on_this_machine_too():
+    async with serving(HELLO) as proxy:
+        home = f"http://127.0.0.1:{proxy.port}"
+        assert text_of(await ask(provider("http://127.0.0.1:9/v1", proxy=home))) == "Hello"
+    assert proxy.asked[0].path == "http://127.0.0.1:9/v1/chat/completions"
+
+
+def test_a_proxy_that_cannot_be_used_is_named():
+    with pytest.raises(UsageError, match="The proxy gopher://x of the endpoint"):
+        client("http://a/v1", {}, None, "gopher://x")

@@ -148,7 +148,7 @@ def _endpoint(endpoint: Endpoint, origin: str) -> Check:
     server = " ".join(filter(None, (known.server or "server of an unknown kind", known.version)))
     key = "with a key" if endpoint.options.api_key else "without a key"
     what = f"{endpoint.shown} ({origin}), {server}, {key}"
-    return Check("endpoint", "ok", what, data={"base_url": endpoint.shown, "origin": origin, "profile": asdict(known)})
+    return Check("endpoint", "ok", what, data={"base_url": endpoint.shown, "origin": origin, "profile": known.data()})
 
 
 def _model(endpoint: Endpoint, served: Sequence[str], *, probing: bool) -> Check:

@@ -10,6 +10,7 @@ from urllib.request import getproxies
 
 from harness.errors import UsageError
 from harness.providers.frames import MergingBackend
+from harness.providers.options import shown_url
 
 # httpx's command line imports click, rich and pygments where they are installed: 100 modules for nothing.
 _hidden = "httpx._main" not in sys.modules
@@ -52,7 +53,7 @@ def client(
             timeout=None,  # noqa: S113  the provider counts its own time, on bytes
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
-        which = f"The proxy {proxy} of the endpoint" if proxy else "A proxy variable"
+        which = f"The proxy {shown_url(proxy)} of the endpoint" if proxy else "A proxy variable"
         mend = "Mend `proxy` in settings" if proxy else "Mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
         raise UsageError(
             f"{which} cannot be used: {error}", f"{mend}; socks proxies need `pip install httpx[socks]`."

@@ -6,7 +6,7 @@ is asked is recognised by its shape: names of hosts and ports say nothing.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from harness.providers.profile import Price, Profile
@@ -89,7 +89,7 @@ async def _ollama(running: Json, model: str, post: Post) -> Profile | None:
         **_window(_count(one or {}, "context_length") or (int(set_[1]) if set_ else None)),
     )
     if isinstance(able, list):
-        profile = replace(profile, tools="tools" in able, reasoning="thinking" in able, images="vision" in able)
+        profile = profile._replace(tools="tools" in able, reasoning="thinking" in able, images="vision" in able)
     return profile
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import fields, replace
 from typing import Any, cast
 
 import anyio
@@ -28,7 +27,7 @@ async def ask(client: httpx.AsyncClient, base_url: str, model: str, limit: float
         await server.try_doors(_worth_asking(profile), model)
     for found in server.found:
         profile = _joined(profile, found)
-    return _with_table(replace(profile, probed=today()) if server.answered else profile, model)
+    return _with_table(profile._replace(probed=today()) if server.answered else profile, model)
 
 
 def _worth_asking(profile: Profile) -> tuple[Kind, ...]:
@@ -43,8 +42,8 @@ def _worth_asking(profile: Profile) -> tuple[Kind, ...]:
 def _joined(listed: Profile, found: Profile) -> Profile:
     """What the server's own API told, and the list's where that is silent."""
     usual = Profile()
-    told = {f.name: value for f in fields(found) if (value := getattr(found, f.name)) != getattr(usual, f.name)}
-    return replace(listed, **told)
+    told = {name: value for name, value in found._asdict().items() if value != getattr(usual, name)}
+    return listed._replace(**told)
 
 
 def _with_table(profile: Profile, model: str) -> Profile:

@@ -2,14 +2,14 @@
 
 Cached with its date, so that a session starts without asking. `probe` asks the server (`harness doctor` does).
 Order for the window: the person's setting, what the server said last (asked, or in an overflow error), what its
-usage figures gave away, the table of models, and at last `ASSUMED_WINDOW`, which is told.
+usage figures gave away, the table of models, and at last `ASSUMED_WINDOW`, which is told. Every start loads this,
+and the class of a tuple is made sooner than a dataclass.
 """
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.providers.learnt import entry, remember
 
@@ -24,8 +24,7 @@ WindowSource = Literal["", "setting", "server", "error", "usage", "table"]  # ""
 SELF_HOSTED = frozenset({"vLLM", "SGLang", "llama.cpp", "Ollama", "LM Studio", "TGI"})
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """US dollars for a million tokens; `cached` None: as input."""
 
     input: float
@@ -33,8 +32,7 @@ class Price:
     cached: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """Windows are in tokens. None, "" and () where nobody knows.
 
     `trained_window` is what the model could hold if the server gave it room. `loaded` is False where the server
@@ -57,7 +55,11 @@ class Profile:
     probed: str = ""  # the date, YYYY-MM-DD
 
     def with_window(self, tokens: int, source: WindowSource) -> "Profile":
-        return replace(self, context_window=tokens, window_from=source)
+        return self._replace(context_window=tokens, window_from=source)
+
+    def data(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {**self._asdict(), "price": self.price._asdict() if self.price else None}
 
     @property
     def fresh(self) -> bool:
@@ -82,8 +84,7 @@ def load(file: Path, endpoint: str, model: str) -> Profile | None:
 
 
 def save(file: Path, endpoint: str, model: str, profile: Profile) -> None:
-    few = replace(profile, models=profile.models[:_MOST_MODELS])
-    remember(file, endpoint, model, profile=asdict(few))
+    remember(file, endpoint, model, profile=profile._replace(models=profile.models[:_MOST_MODELS]).data())
 
 
 def today() -> str:
@@ -112,7 +113,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 def _decoded(value: Any) -> Profile | None:
     if not isinstance(value, dict):
         return None
-    known = {f.name: value[f.name] for f in fields(Profile) if type(value.get(f.name)) in _KINDS[f.name]}
+    known = {name: value[name] for name, kinds in _KINDS.items() if type(value.get(name)) in kinds}
     known["models"] = tuple(map(str, known.get("models", ())))
     known["price"] = decoded_price(known.get("price"))
     return Profile(**known)

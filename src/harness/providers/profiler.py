@@ -1,7 +1,6 @@
 """The profile of the model in use: from the cache at once, else from the server while the first request is made."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,7 @@ class Profiler:
         """What is known now, the person's settings first."""
         window, output = self._set
         shown = self._found.with_window(window, "setting") if window else self._found
-        return replace(shown, max_output=output) if output else shown
+        return shown._replace(max_output=output) if output else shown
 
     @property
     def window(self) -> int:
