@@ -133,7 +133,11 @@ def _try(trial: Bwrap, policy: Policy) -> str | None:
                 extra_groups=[] if launch.user else None,
             )
         except PermissionError:
-            return f"cannot be run by uid {uid if uid is not None else os.geteuid()}, the project's owner"
+            owner = uid if uid is not None else os.geteuid()
+            return (
+                f"uid {owner}, the project's owner, cannot run it: install bubblewrap for the whole system "
+                "(apt-get install bubblewrap), or Harness where that user can enter"
+            )
         except subprocess.TimeoutExpired:
             return f"no answer within {_PATIENCE:.0f} s"
     return None if done.returncode == 0 else done.stderr.strip() or f"exit status {done.returncode}"
