@@ -260,8 +260,8 @@ async def test_a_consumer_cancelled_as_the_last_source_ends_does_not_wait_for_ev
     async def ends_at_once():
         await anyio.sleep(0.01)
         asyncio.get_running_loop().call_soon(consumer.cancel)
-        if False:
-            yield
+        for nothing in ():
+            yield nothing
 
     consumer = asyncio.create_task(consume())
     done, _ = await asyncio.wait([consumer], timeout=2)
@@ -269,7 +269,7 @@ async def test_a_consumer_cancelled_as_the_last_source_ends_does_not_wait_for_ev
 
 
 async def test_sources_that_all_wait_for_room_all_go_on():
-    async with anyio.create_task_group() as tasks, Mux[int](tasks) as mux:
+    async with anyio.create_task_group() as tasks, Mux[object](tasks) as mux:
         for _ in range(4):
             mux.add(Source(*range(600)).run(), paced=False)
         await anyio.sleep(0.01)
