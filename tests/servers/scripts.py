@@ -96,8 +96,9 @@ DIALECTS = {
     ),
     "gpt_oss": job(
         "openai-gpt-oss-120b",
+        # without its <|call|>: that is a token that ends the answer, so the server's grammar knows no such text
         "<|channel|>analysis<|message|>Need to look.<|end|><|start|>assistant<|channel|>commentary "
-        f"to=functions.Bash <|constrain|>json<|message|>{ARGUMENTS}<|call|>",
+        f"to=functions.Bash <|constrain|>json<|message|>{ARGUMENTS}",
         f"<|channel|>final<|message|>{DONE}",
         start="t",
     ),
