@@ -260,8 +260,9 @@ async def test_a_consumer_cancelled_as_the_last_source_ends_does_not_wait_for_ev
     async def ends_at_once():
         await anyio.sleep(0.01)
         asyncio.get_running_loop().call_soon(consumer.cancel)
-        for nothing in ():
-            yield nothing
+        nothing: list[object] = []
+        for item in nothing:
+            yield item
 
     consumer = asyncio.create_task(consume())
     done, _ = await asyncio.wait([consumer], timeout=2)
