@@ -9,10 +9,9 @@ from typing import NoReturn
 
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
-from harness.messages import MODES, Mode
+from harness.messages import EFFORTS, MODES, Mode
 from harness.sandbox.policy import Network
 from harness.settings.places import SOURCES
-from harness.settings.values import EFFORTS
 
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")

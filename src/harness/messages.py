@@ -10,6 +10,9 @@ from typing import Any, Literal
 Mode = Literal["default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions"]
 MODES: tuple[Mode, ...] = ("default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions")
 
+# How much a model is to think; each server takes its own words for it. `xhigh` is another name for `max`.
+EFFORTS = ("none", "low", "medium", "high", "max", "xhigh")
+
 # Why a model stopped, in the Messages-API words that people's scripts know.
 Stop = Literal["end_turn", "tool_use", "max_tokens", "refusal", "stop_sequence"]
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from harness.providers import profile as profiles
 from harness.providers.http import client
-from harness.providers.profile import Price, Profile, probe
+from harness.providers.probe import probe
+from harness.providers.profile import Price, Profile
 from tests.providers import kinds
 from tests.providers.server import HELLO, answer, error, serving, silent
 

@@ -10,7 +10,7 @@ from harness.doctor import advice
 from harness.doctor.check import Check, State, failed
 from harness.errors import ProviderError, UsageError
 from harness.messages import Text, User
-from harness.providers import chosen_model, profile, quirks
+from harness.providers import chosen_model, quirks
 from harness.providers.counting import Counter
 from harness.providers.discover import FoundServer, find_servers, only_one
 from harness.providers.http import client, httpx
@@ -19,7 +19,8 @@ from harness.providers.models import list_models
 from harness.providers.options import Options, checked_key, normal_base_url, shown_url
 from harness.providers.owner import owner_of
 from harness.providers.port import Request, Told
-from harness.providers.profile import Profile
+from harness.providers.probe import probe
+from harness.providers.profile import ASSUMED_WINDOW, Profile
 
 _SMALLEST, _SMALL = 8_192, 16_384  # tokens: below the one the main job does not fit, below the other barely
 _SOURCES = {"server": "as the server says", "table": "as the table of models says", "setting": "as you set it"}
@@ -74,7 +75,7 @@ def _client(endpoint: Endpoint) -> httpx.AsyncClient:
 
 
 async def _profile(endpoint: Endpoint, asking: httpx.AsyncClient) -> Profile:
-    found = await profile.probe(asking, endpoint.base_url, endpoint.model)
+    found = await probe(asking, endpoint.base_url, endpoint.model)
     window = endpoint.options.context_window
     return found.with_window(window, "setting") if window else found
 
@@ -202,7 +203,7 @@ def _window(endpoint: Endpoint) -> Check:
         what = f"{known.server} has not loaded the model: its window is known after the first answer."
         return Check("window", "warn", what, mend, data)
     if size is None:
-        what = f"Unknown: the server does not tell; {profile.ASSUMED_WINDOW:,} tokens are assumed."
+        what = f"Unknown: the server does not tell; {ASSUMED_WINDOW:,} tokens are assumed."
         return Check("window", "warn", what, "Set endpoint.contextWindow in your settings.", data)
     trained = f"; the model could hold {known.trained_window:,}" if known.trained_window else ""
     what = f"{size:,} tokens, {_SOURCES.get(known.window_from, known.window_from)}{trained}"

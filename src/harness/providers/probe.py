@@ -16,8 +16,12 @@ from harness.providers.profile import Profile, today
 _LARGEST = 16 << 20  # bytes of an answer
 
 
-async def ask(client: httpx.AsyncClient, base_url: str, model: str, limit: float) -> Profile:
-    """See `profile.probe`. What came within `limit` seconds counts."""
+async def probe(client: httpx.AsyncClient, base_url: str, model: str, limit: float = 10.0) -> Profile:
+    """Ask the server what it is and what the model can do: GETs, and POSTs to its own API, never a chat.
+
+    Endpoints are told apart by what they answer. Never raises for a server that does not answer: what came within
+    `limit` seconds counts, and an empty profile says that nothing did.
+    """
     server, profile = _Server(client, base_url), Profile()
     with anyio.move_on_after(limit):
         answer = await server.get(f"{base_url}/models")

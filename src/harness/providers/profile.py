@@ -1,6 +1,6 @@
 """What is known of one model behind one endpoint: the server's kind, the window that is really there, abilities.
 
-Cached with its date, so that a session starts without asking. `probe` asks the server (`harness doctor` does).
+Cached with its date, so that a session starts without asking. `probe.probe` asks the server (`harness doctor` does).
 Order for the window: the person's setting, what the server said last (asked, or in an overflow error), what its
 usage figures gave away, the table of models, and at last `ASSUMED_WINDOW`, which is told. Every start loads this,
 and the class of a tuple is made sooner than a dataclass.
@@ -9,12 +9,9 @@ and the class of a tuple is made sooner than a dataclass.
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from harness.providers.learnt import entry, remember
-
-if TYPE_CHECKING:
-    from harness.providers.http import httpx
 
 ASSUMED_WINDOW = 32_768
 _MOST_MODELS = 100  # of a list that is cached: some routers have thousands
@@ -65,17 +62,6 @@ class Profile(NamedTuple):
     def fresh(self) -> bool:
         """Asked today, with the model loaded: not worth asking again."""
         return self.loaded and self.probed == today()
-
-
-async def probe(client: "httpx.AsyncClient", base_url: str, model: str, limit: float = 10.0) -> Profile:
-    """Ask the server what it is and what the model can do: GETs, and POSTs to its own API, never a chat.
-
-    Endpoints are told apart by what they answer. Never raises for a server that does not answer within `limit`
-    seconds: the profile is then empty.
-    """
-    from harness.providers.probe import ask  # noqa: PLC0415  seldom needed: the answer is cached
-
-    return await ask(client, base_url, model, limit)
 
 
 def load(file: Path, endpoint: str, model: str) -> Profile | None:

@@ -100,7 +100,9 @@ class Profiler:
         model, asked, before = self._model, self._asked, self._found
         self._asking = True
         try:
-            found = await profiles.probe(self._client, self._base_url, model)
+            from harness.providers.probe import probe  # noqa: PLC0415  seldom needed: the answer is cached
+
+            found = await probe(self._client, self._base_url, model)
         finally:
             self._asking = False
         if found.probed and model == self._model:  # it has answered, and no other model is in use by now

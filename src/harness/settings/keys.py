@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.messages import MODES
-from harness.settings.values import EFFORTS
+from harness.messages import EFFORTS, MODES
 
 Source = Literal["managed", "user", "project", "local", "file", "flag"]
 # Files of the repository: whoever can commit writes them. All the other sources are the person's or the owner's.

@@ -13,7 +13,6 @@ if TYPE_CHECKING:  # loaded with the first file
     from harness.settings.keys import Source
     from harness.settings.layer import Layer
 
-EFFORTS = ("none", "low", "medium", "high", "max", "xhigh")  # the last is another name for max
 State = Literal["trusted", "changed", "untrusted"]
 
 
