@@ -122,3 +122,8 @@ def test_a_question_is_plain_json():
     call = ToolCall("c", "Bash", "{}", {})
     event = PermissionRequest(id="c", call=call, mode="default", reason="r", cwd=Path("/p"))
     assert json.loads(line(plain(event)))["cwd"] == "/p"
+
+
+def test_numbers_that_json_cannot_say_become_text():
+    text = line({"given": {"n": [float("inf"), 1.5, float("nan")]}})
+    assert json.loads(text, parse_constant=pytest.fail) == {"given": {"n": ["inf", 1.5, "nan"]}}

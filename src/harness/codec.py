@@ -3,6 +3,7 @@ files share. What those forms lack rides in a `harness` key, so that decoding gi
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
@@ -34,8 +35,20 @@ _TROUBLESOME = re.compile("[\ud800-\udfff\x85\u2028\u2029]")
 
 def line(value: Json) -> str:
     """`value` as one compact line of JSON that any reader of UTF-8 lines can read; without the line's end."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # a model's 1e999 is read as infinity, which JSON cannot say
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
     return _TROUBLESOME.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with numbers that JSON has no form for as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def usage_json(usage: Usage | None) -> Json:
