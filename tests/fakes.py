@@ -78,6 +78,7 @@ class FakeTools:
 
     def find(self, name: str) -> Tool | None:
         kinds: dict[str, type[Reads | Writes]] = {"read": Reads, "write": Writes}
+        name = name.lower()
         effect = kinds.get(name)
         if effect is None:
             return None

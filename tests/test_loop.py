@@ -258,3 +258,27 @@ async def test_allow_is_decided_anew_when_the_call_starts():
 
     driven = await drive(says("", call("a")), says("done"), decide=decide)
     assert driven.results[0].is_error
+
+
+async def test_a_call_that_the_whole_message_takes_back_is_not_run():
+    async def filtered(_request: Request) -> AsyncGenerator[ModelEvent, None]:
+        yield CallReady(call("r", seconds=30.0))
+        yield CallReady(call("w", "write", seconds=0))
+        await anyio.sleep(0.02)
+        yield MessageEnd(says("no"))
+
+    driven = await drive(filtered)
+    assert driven.tools.log == [("start", "30.0"), ("cancelled", "30.0")]
+    assert result(driven).terminal_reason == "completed"
+
+
+async def test_rules_see_the_tool_and_the_fields_by_their_own_names_however_the_model_spelt_them():
+    seen: list[ToolCall] = []
+
+    def decide(call, _effects, _real):
+        seen.append(call)
+        return Deny("rule", "no")
+
+    driven = await drive(says("", call("a", "WRITE", seconds="1")), says("x"), decide=decide)
+    assert {(each.name, str(each.input)) for each in seen} == {("write", "{'seconds': 1.0}")}
+    assert result(driven).permission_denials[0].tool_name == "write"

@@ -39,6 +39,14 @@ def test_clear_forgets_what_waits_and_runs():
     assert list(schedule.ready()) == ["w2"]
 
 
+def test_a_withdrawn_call_neither_starts_nor_holds_up_others():
+    schedule = scheduled(("r1", True, True), ("w", False, True), ("w2", False, True))
+    assert list(schedule.ready()) == ["r1"]
+    schedule.withdraw("r1")
+    schedule.withdraw("w")
+    assert list(schedule.ready()) == ["w2"]
+
+
 def test_an_end_that_nobody_waits_for_is_no_error():
     scheduled().done("x")
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -46,7 +46,10 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A call as far as it can be known without running it. `problem` answers a call that cannot be run."""
+    """A call as far as it can be known without running it. `problem` answers a call that cannot be run.
+
+    `call` names the tool and its fields as they are, however the model spelt them: rules go by those names.
+    """
 
     call: ToolCall
     tool: Tool | None = None
@@ -79,7 +82,8 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
         effects = tuple(tool.effects(args, calls.context.cwd))
     except ToolError as error:
         return Prepared(call, tool, problem=str(error))
-    return Prepared(call, tool, args, effects)
+    given = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Prepared(replace(call, name=tool.name, input=given), tool, args, effects)
 
 
 def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]:

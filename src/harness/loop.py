@@ -121,6 +121,14 @@ class _Step:
         early = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
         self.schedule.push(call.id, reads=only_reads(prepared.effects), early=early)
 
+    def complete(self, reply: Assistant) -> None:
+        """The message is whole. A call that it takes back (a content filter does) is not to be done."""
+        self.reply, self.schedule.complete = reply, True
+        for call_id in self.prepared.keys() - {call.id for call in reply.calls}:
+            self.schedule.withdraw(call_id)
+            if source := self.running.get(call_id):
+                source.drop()
+
     def told(self) -> Iterator[ToolEnd]:
         """Ends that may be told now: in the order of the calls, each when all before it are there."""
         for call in self.open_calls:
@@ -213,8 +221,8 @@ def _take(item: Event | ModelEvent | ToolEnd, step: _Step, turn: Turn, state: St
 
 
 def _record_reply(end: MessageEnd, step: _Step, turn: Turn, state: State, calls: Calls) -> Iterator[Event]:
-    message = step.reply = end.message
-    step.schedule.complete = True
+    message = end.message
+    step.complete(message)
     for call in message.calls:
         step.push(call, calls)
     turn.text, turn.stop = message.text, message.stop

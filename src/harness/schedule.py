@@ -30,6 +30,11 @@ class Schedule:
     def done(self, call_id: str) -> None:
         self._running.pop(call_id, None)
 
+    def withdraw(self, call_id: str) -> None:
+        """A call that is not wanted any more: it neither starts nor holds up others."""
+        self._waiting = deque(call for call in self._waiting if call.call_id != call_id)
+        self.done(call_id)
+
     def clear(self) -> None:
         """Forget everything: the stream is asked for again."""
         self._waiting.clear()

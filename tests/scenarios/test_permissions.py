@@ -20,6 +20,7 @@ command-reading     run      run          run   run   run      run
 command             deny     run          deny  deny  deny     run
 command-allowed     run      run          run   run   run      run
 command-denied      deny     deny         deny  deny  deny     deny
+command-misnamed    deny     deny         deny  deny  deny     deny
 command-asked       deny     deny         deny  deny  deny     deny
 """
 HEADER, *ROWS = (line.split() for line in TABLE.strip().splitlines())
@@ -38,6 +39,7 @@ def actions(house: House) -> dict[str, Json]:
         "command": bash("python3 -c 'print(1)'"),
         "command-allowed": bash("python3 allowed.py"),
         "command-denied": bash("cat denied file"),
+        "command-misnamed": call("b_ash", Command="cat denied file"),
         "command-asked": bash("ls asked"),
     }
     return {name: {**made, "id": name} for name, made in calls.items()}
