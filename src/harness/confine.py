@@ -1,11 +1,12 @@
 """What a session's commands may touch: settings and flags made into a sandbox policy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness import paths
 from harness.messages import Mode
 from harness.options import SessionOptions
+from harness.permissions import Roots
 from harness.sandbox.policy import Granted, Level, Policy
 from harness.settings import Settings
 
@@ -45,6 +46,17 @@ class Confinement:
 
     def granted(self) -> Granted:
         return Granted(self.level, self._network, (self._cwd, *self._write), self._auto_allow)
+
+    def roots(self, real: Callable[[Path], Path]) -> Roots:
+        """The places that path decisions depend on; `real` follows links, see `Roots`."""
+        return Roots(
+            project=self._cwd,
+            cwd=self._cwd,
+            home=self.home,
+            real=real,
+            extra=self.directories,
+            readable=(self._results,),
+        )
 
     def note(self, mode: Mode) -> str:
         """One sentence for the model and the person."""

@@ -76,6 +76,12 @@ def _permitted(mode: Mode, forbidden: Collection[Mode]) -> Mode:
     return mode
 
 
+def starting_permit(options: SessionOptions, chosen: Settings, roots: Roots, granted: Granted) -> Permit:
+    """What a session starts with. Raises UsageError, see `starting_mode`."""
+    rules, mode = starting_rules(options, chosen, roots.cwd), starting_mode(options, chosen, granted)
+    return Permit(rules, mode, roots, granted, chosen.forbidden_modes)
+
+
 def starting_mode(options: SessionOptions, chosen: Settings, granted: Granted) -> Mode:
     """The flag's mode, else the settings', else `default`.
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,8 +22,8 @@ from harness.loop import Deps, Interrupt, State, run
 from harness.messages import Mode, Text, User
 from harness.mux import aside
 from harness.options import SessionOptions
-from harness.permissions import Roots, Rules, removed_tools
-from harness.permit import Permit, starting_mode, starting_rules
+from harness.permissions import Rules, removed_tools
+from harness.permit import starting_permit
 from harness.providers import connect
 from harness.providers.port import Provider, Told
 from harness.sandbox import open_shell
@@ -46,7 +45,8 @@ class Session:
         results = file.with_suffix("") / "tool-results"
         self._confinement = Confinement(options, chosen, self._cwd, results)
         files = Files((self._cwd, *self._confinement.directories))
-        self.permit = self._permit(chosen, files, results)
+        roots, granted = self._confinement.roots(files.real), self._confinement.granted()
+        self.permit = starting_permit(options, chosen, roots, granted)
         self._journal = Journal(file, self.id, self._cwd, prompt.git_branch(self._cwd)) if options.persist else None
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running = Interrupt(), False
@@ -108,19 +108,6 @@ class Session:
         if self._journal:
             self._journal.close()
         self._deps.calls.context.files.close()
-
-    def _permit(self, chosen: Settings, files: Files, results: Path) -> Permit:
-        options, granted = self._options, self._confinement.granted()
-        roots = Roots(
-            project=self._cwd,
-            cwd=self._cwd,
-            home=self._confinement.home,
-            real=files.real,
-            extra=self._confinement.directories,
-            readable=(results,),
-        )
-        rules, mode = starting_rules(options, chosen, self._cwd), starting_mode(options, chosen, granted)
-        return Permit(rules, mode, roots, granted, chosen.forbidden_modes)
 
     def _policy(self) -> Any:
         return self._confinement.policy(self.mode)
