@@ -48,6 +48,12 @@ def _trust(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _permissions(argv: Sequence[str]) -> int:
+    from harness.commands.permissions import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 def _doctor(argv: Sequence[str]) -> int:
     from harness.doctor.main import main as run  # noqa: PLC0415
 
@@ -66,6 +72,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "doctor": _doctor,
     "config": _config,
     "trust": _trust,
+    "permissions": _permissions,
     "wire": _wire,
     "sandbox": _sandbox,
     "events": _events,

@@ -31,6 +31,7 @@ commands:
   harness serve-script F   serve a scripted OpenAI-compatible endpoint (docs/script-format.md)
   harness config show      show the settings that count, with --origin from which file
   harness trust [DIR]      let a project's own settings count, until they change
+  harness permissions      explain 'COMMAND': what is decided about it and why; list: the rules with their files
   harness wire decode F    say what Harness makes of a captured answer of a model server
   harness sandbox exec     run any command in the sandbox
   harness events           list the events of a session with their fields
