@@ -93,8 +93,9 @@ def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]
     return real, calls.decide(prepared.call, prepared.effects, real)
 
 
-async def execute(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
+async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
     """Run one call; the last thing yielded is its `ToolEnd`, whatever happened short of a bug or a cancel."""
+    prepared = prepare(call, calls)  # now, not when the call came: an earlier one may have changed the directory
     call = prepared.call
     if prepared.problem or prepared.tool is None:
         yield ToolEnd(_failed(call, prepared.problem), "malformed")

@@ -185,7 +185,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
                 if step.refused:
                     mux.interrupt()
                 for call_id in step.schedule.ready():
-                    step.running[call_id] = mux.add(execute(step.prepared[call_id], deps.calls))
+                    step.running[call_id] = mux.add(execute(step.prepared[call_id].call, deps.calls))
     except ProviderError as error:
         turn.fail(error)
     finally:

@@ -168,6 +168,20 @@ def test_a_bad_setting_is_named_and_the_others_count(furnished: House):
     assert list(verdicts(done).values()) == ["deny"]
 
 
+def test_a_call_is_judged_where_an_earlier_one_of_its_message_went(house: House):
+    (house.project / ".vscode").mkdir()
+    (house.project / ".vscode/note.txt").write_text("secret")
+    calls = [
+        bash("cd .vscode"),
+        call("Write", file_path="settings.json", content="{}"),
+        call("Read", file_path="note.txt"),
+    ]
+    flags = ("--permission-mode", "acceptEdits", "--disallowedTools", "Read(.vscode/note.txt)")
+    done = house.acts(*calls, flags=flags)
+    assert list(verdicts(done).values()) == ["run", "deny", "deny"]
+    assert not (house.project / ".vscode/settings.json").exists()
+
+
 def test_searches_do_not_show_what_may_not_be_read(house: House):
     for name in ("deep/secret.txt", "open.txt"):
         (house.project / name).parent.mkdir(exist_ok=True)
