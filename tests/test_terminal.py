@@ -58,8 +58,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(cwd: Path, url: str):
-    env = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_MODEL": "m", "TERM": "xterm", "NO_COLOR": "1"}
+def terminal(cwd: Path, url: str, model: str = "m"):
+    env = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_MODEL": model, "TERM": "xterm", "NO_COLOR": "1"}
     env |= {"HOME": str(cwd.parent), "HARNESS_CONFIG_DIR": str(cwd.parent / "state")}
     command = [sys.executable, "-m", "harness"]
     pid, fd = pty.fork()  # the child's controlling terminal, so that Ctrl-C becomes a signal
@@ -114,6 +114,11 @@ def test_a_projects_settings_are_shown_and_count_once_they_are_trusted(project):
             screen.expect("say why not" if answer == "n" else "I saw the result.")
     with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
         assert "Trust" not in screen.expect("/help lists the commands")
+
+
+def test_the_models_name_cannot_write_to_the_terminal(project):
+    with running(parse(SCRIPT)) as server, terminal(project, server.url, model="m\x1b[2Jn") as screen:
+        assert "harness · m\\x1b[2Jn · mode" in screen.expect("/help lists the commands")
 
 
 def test_refusing_without_a_reason_ends_the_turn(project):

@@ -52,7 +52,8 @@ async def _run(flags: Flags) -> int:
     async with open_session(options) as session:
         color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         screen = Renderer(_write, color=color)
-        _write(f"harness · {session.model} · mode {session.mode} · {session.sandbox_note}\n/help lists the commands\n")
+        model = safe(session.model)  # perhaps as the server lists it
+        _write(f"harness · {model} · mode {session.mode} · {session.sandbox_note}\n/help lists the commands\n")
         text = flags.prompt
         while True:
             if text is None:
