@@ -282,3 +282,17 @@ async def test_rules_see_the_tool_and_the_fields_by_their_own_names_however_the_
     driven = await drive(says("", call("a", "WRITE", seconds="1")), says("x"), decide=decide)
     assert {(each.name, str(each.input)) for each in seen} == {("write", "{'seconds': 1.0}")}
     assert result(driven).permission_denials[0].tool_name == "write"
+
+
+async def test_one_refusal_ends_the_turn_without_a_second_question():
+    asks, asked = Asks(), []
+
+    def hook(event, _deps, _state):
+        if isinstance(event, PermissionRequest):
+            asked.append(event.id)
+            asks.answer(event.id, Answer("deny", stop=True))
+
+    reads = says("", call("a"), call("b"))
+    driven = await drive(reads, decide=lambda _c, _e, _r: Ask("mode", "outside"), asks=asks, hook=hook)
+    assert asked == ["a"]
+    assert [r.call_id for r in driven.results] == ["a", "b"]

@@ -118,8 +118,8 @@ class _Step:
         if call.id in self.prepared:
             return
         prepared = self.prepared[call.id] = prepare(call, calls)
-        early = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
-        self.schedule.push(call.id, reads=only_reads(prepared.effects), early=early)
+        unasked = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
+        self.schedule.push(call.id, free=unasked and only_reads(prepared.effects))
 
     def complete(self, reply: Assistant) -> None:
         """The message is whole. A call that it takes back (a content filter does) is not to be done."""

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     call_id: str
-    reads: bool
-    early: bool
+    free: bool
 
 
 class Schedule:
-    """First come, first served. Calls that only read run together, at most `limit` at once, and may start while
-    the model still speaks if `early` says that nobody need be asked; any other call runs alone, and not before
-    the message is whole, so that a stream that breaks can be asked for again without harm.
+    """First come, first served. `free` calls, which only read and need no one's yes, run together, at most `limit`
+    at once, and may start while the model still speaks. Any other call runs alone, so that an answer counts for
+    the questions after it, and not before the message is whole, so that a stream that breaks can be asked for
+    again without harm.
     """
 
     def __init__(self, limit: int = 10) -> None:
         self._limit = limit
         self._waiting: deque[_Waiting] = deque()
-        self._running: dict[str, bool] = {}  # call id -> only reads
+        self._running: dict[str, bool] = {}  # call id -> free
         self.complete = False
 
-    def push(self, call_id: str, *, reads: bool, early: bool) -> None:
-        self._waiting.append(_Waiting(call_id, reads, early))
+    def push(self, call_id: str, *, free: bool) -> None:
+        self._waiting.append(_Waiting(call_id, free))
 
     def done(self, call_id: str) -> None:
         self._running.pop(call_id, None)
@@ -43,12 +43,10 @@ class Schedule:
     def ready(self) -> Iterator[str]:
         while self._waiting and self._may_start(self._waiting[0]):
             call = self._waiting.popleft()
-            self._running[call.call_id] = call.reads
+            self._running[call.call_id] = call.free
             yield call.call_id
 
     def _may_start(self, call: _Waiting) -> bool:
-        if not call.reads:
+        if not call.free:
             return self.complete and not self._running
-        if not (self.complete or call.early):
-            return False
         return all(self._running.values()) and len(self._running) < self._limit
