@@ -102,6 +102,15 @@ def test_a_word_that_is_no_text_is_refused_in_words():
     assert "unknown flag" in done.stderr
 
 
+def test_an_error_cannot_write_to_the_terminal():
+    ours, theirs = os.openpty()
+    run("--add-dir", "no\x1b[2Jwhere", capture_output=False, stderr=theirs)
+    os.close(theirs)
+    told = os.read(ours, 4096)
+    os.close(ours)
+    assert told.startswith(b"Error: --add-dir no\\x1b[2Jwhere: no such directory.")
+
+
 def test_main_returns_its_code(capsys):
     assert main(["--version"]) == main(["--help"]) == 0
     assert main(["evnts"]) == 2

@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _told(words)
     except HarnessError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201
+        _tell(f"Error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -93,9 +93,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_stdout()
         return EXIT_OK
     except Exception as error:  # noqa: BLE001  a bug of ours: told in words, with the traceback kept for a report
-        print(f"Error: harness has a fault: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
-        print(f"Please report it with {_kept_traceback(error)}", file=sys.stderr)  # noqa: T201
+        _tell(f"Error: harness has a fault: {type(error).__name__}: {error}")
+        _tell(f"Please report it with {_kept_traceback(error)}")
         return EXIT_ERROR
+
+
+def _tell(text: str) -> None:
+    """An error may repeat what a server or a project's file says: none of it may command the terminal."""
+    from harness.render import safe  # noqa: PLC0415  not needed where nothing is wrong
+
+    print(safe(text) if sys.stderr and sys.stderr.isatty() else text, file=sys.stderr)  # noqa: T201
 
 
 def _told(words: list[str]) -> int:
