@@ -10,7 +10,7 @@ import anyio
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`allow` with `rule` set allows what matches that rule for the rest of the session too.
+    """`allow` with `rules` allows what matches them for the rest of the session too.
 
     `stop`: the person said no without a reason, so the turn ends; with a `reason` the model reads it and goes on.
     """
