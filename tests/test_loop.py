@@ -243,6 +243,14 @@ async def test_a_bug_in_a_tool_is_raised():
     assert raised.group_contains(ZeroDivisionError)
 
 
+async def test_an_answer_without_an_end_is_an_error_and_no_hang():
+    async def endless(_request: Request) -> AsyncGenerator[ModelEvent, None]:
+        yield TextDelta("and then")
+
+    driven = await drive(endless)
+    assert "without a whole message" in result(driven).result
+
+
 async def test_a_thousand_rounds():
     driven = await drive(*(says("", call("a", seconds=0)) for _ in range(300)), says("done"))
     assert len(driven.results) == 300

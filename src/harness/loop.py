@@ -174,7 +174,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
     try:
         async with Mux[Event | ModelEvent | ToolEnd](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
-            mux.add(deps.provider.stream(request), paced=False)
+            mux.add(_answer(deps.provider, request), paced=False)
             beat = mux.add(_heartbeat("request", asked, deps.heartbeat))
             async for item in mux:
                 if isinstance(item, MessageEnd):
@@ -287,6 +287,17 @@ def _retry_data(retrying: Retrying) -> dict[str, object]:
         "error": CATEGORIES.get(retrying.kind, "unknown"),
         "message": retrying.error,
     }
+
+
+async def _answer(provider: Provider, request: Request) -> AsyncGenerator[ModelEvent, None]:
+    """The provider's stream, held to its contract: without a whole message at its end a step would wait for ever."""
+    whole = False
+    async with aclosing(provider.stream(request)) as events:
+        async for event in events:
+            whole = isinstance(event, MessageEnd)
+            yield event
+    if not whole:
+        raise ProviderError("protocol", "The model's answer ended without a whole message.", "Try again.")
 
 
 async def _heartbeat(what: str, began: float, every: float) -> AsyncGenerator[Event, None]:

@@ -143,3 +143,10 @@ def test_any_text_gives_json(text: str):
 def test_nesting_without_end_is_refused():
     assert read_arguments("[" * 100_000).input is None
     assert read_arguments("{'a':" * 100_000).input is None
+
+
+def test_arguments_nested_beyond_reason_are_refused_and_deep_ones_read():
+    deep = '{"a": ' + "[" * 150 + "]" * 150 + "}"
+    assert read_arguments(deep).input is not None
+    assert "deep" in read_arguments(deep.replace("[" * 150, "[" * 900).replace("]" * 150, "]" * 900)).problem
+    assert read_arguments('{"a": "' + "[{" * 500 + '"}').input == {"a": "[{" * 500}

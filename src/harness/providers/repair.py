@@ -17,6 +17,7 @@ Schema = Mapping[str, Any]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _NOTHING = ("", "null", "None")
+DEEPEST = 200  # levels; no tool takes as many, and what writes them down again has limits of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def read_arguments(raw: str, schema: Schema | None = None, *, whole: bool = True
     """
     if whole and raw.strip() in _NOTHING:
         return Arguments("{}", {})
+    if _depth(raw) > DEEPEST:
+        return Arguments("{}", None, f"the arguments are nested more than {DEEPEST} deep")
     strict = _strict(raw)
     if isinstance(strict, dict):
         return Arguments(raw, coerced(_clean(strict, raw), schema))
@@ -51,6 +54,17 @@ def read_arguments(raw: str, schema: Schema | None = None, *, whole: bool = True
         return Arguments("{}", None, f"the arguments are {problem}")
     value = _clean(value, raw)
     return Arguments(canonical(value), coerced(value, schema))
+
+
+def _depth(raw: str) -> int:
+    """How deep brackets nest, outside strings; counted only where there are enough of them."""
+    if raw.count("[") + raw.count("{") <= DEEPEST:
+        return 0
+    depth = deepest = 0
+    for found in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', raw, re.DOTALL):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def complete(raw: str) -> bool:
