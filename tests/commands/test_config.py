@@ -88,3 +88,8 @@ def test_there_must_be_a_directory_and_a_place_to_record(room, capsys):
     (room.home / ".harness").write_text("in the way")
     assert main(["trust"]) == 1
     assert "Trust cannot be recorded" in capsys.readouterr().err
+
+
+def test_without_any_settings_it_says_so(room, capsys):
+    assert main(["config", "show"]) == 0
+    assert capsys.readouterr() == ("", "No settings files: the defaults count.\n")

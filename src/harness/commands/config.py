@@ -48,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _show(chosen: Settings, *, origin: bool) -> None:
+    if not chosen.layers:
+        print("No settings files: the defaults count.", file=sys.stderr)  # noqa: T201
     for key, value, name in rows(chosen.layers):
         shown = json.dumps(_public(key, value[0] if isinstance(value, list) and len(value) == 1 else value))
         _print(safe(f"{key} {'+=' if isinstance(value, list) else '='} {shown}" + (f"   # {name}" if origin else "")))
