@@ -142,11 +142,18 @@ async def _turn(text: str, flags: Flags) -> int:
     async with open_session(SessionOptions.from_flags(flags, interactive=False)) as session:
         signals = _Signals(session)
         output = _output(flags, session.id)
-        async with aclosing(session.prompt(text)) as events:
-            async for event in events:
-                output.show(event)
-                if isinstance(event, Result):
-                    result = event
+        try:
+            async with aclosing(session.prompt(text)) as events:
+                async for event in events:
+                    output.show(event)
+                    if isinstance(event, Result):
+                        result = event
+        except Exception as error:
+            if result is None and not isinstance(error, BrokenPipeError):  # scripts get their one result all the same
+                turn = Turn()
+                turn.end("internal_error", str(error) or type(error).__name__)
+                output.show(turn.result(Model(session.model, "")))
+            raise
     if signals.terminated:
         return EXIT_TERMINATED
     return result.exit_code if result else EXIT_ERROR

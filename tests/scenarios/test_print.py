@@ -107,3 +107,10 @@ def test_a_reader_that_goes_away_is_no_fault(house: House):
             check=False,
         )
     assert (done.returncode, len(done.stdout), done.stderr) == (0, 1, b"")
+
+
+def test_a_session_that_cannot_be_written_down_still_has_its_result(house: House):
+    (house.config / "projects").write_text("not a directory")
+    done = house.ask({"text": "never told"}, flags=("--model", "m", "--output-format", "json"))
+    assert (done.code, json.loads(done.out)["subtype"]) == (1, "error_during_execution")
+    assert "--no-session-persistence" in done.err
