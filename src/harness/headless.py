@@ -6,7 +6,7 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, Protocol, TextIO
 from uuid import uuid4
 
@@ -125,35 +125,36 @@ def _output(flags: Flags, session_id: str) -> _Output:
 
 
 async def _run(text: str, flags: Flags) -> int:
-    try:
-        return await _turn(text, flags)
-    except ProviderError as error:
-        # The turn could not even begin (the list of models, say): scripts still get their one result.
-        turn = Turn()
-        turn.fail(error)
-        turn.end("turn_setup_failed")
-        result = turn.result(Model(flags.model or "", ""))
-        _output(flags, str(uuid4())).show(result)
-        return result.exit_code
-
-
-async def _turn(text: str, flags: Flags) -> int:
-    result: Result | None = None
-    async with open_session(SessionOptions.from_flags(flags, interactive=False)) as session:
-        signals = _Signals(session)
-        output = _output(flags, session.id)
+    async with AsyncExitStack() as stack:
+        opening = open_session(SessionOptions.from_flags(flags, interactive=False))
         try:
-            async with aclosing(session.prompt(text)) as events:
-                async for event in events:
-                    output.show(event)
-                    if isinstance(event, Result):
-                        result = event
-        except Exception as error:
-            if result is None and not isinstance(error, BrokenPipeError):  # scripts get their one result all the same
-                turn = Turn()
-                turn.end("internal_error", str(error) or type(error).__name__)
-                output.show(turn.result(Model(session.model, "")))
-            raise
+            session = await stack.enter_async_context(opening)
+        except ProviderError as error:
+            # The turn could not even begin (the list of models, say): scripts still get their one result.
+            turn = Turn()
+            turn.fail(error)
+            turn.end("turn_setup_failed")
+            result = turn.result(Model(flags.model or "", ""))
+            _output(flags, str(uuid4())).show(result)
+            return result.exit_code
+        return await _turn(text, session, _output(flags, session.id))
+
+
+async def _turn(text: str, session: Session, output: _Output) -> int:
+    result: Result | None = None
+    signals = _Signals(session)
+    try:
+        async with aclosing(session.prompt(text)) as events:
+            async for event in events:
+                output.show(event)
+                if isinstance(event, Result):
+                    result = event
+    except Exception as error:
+        if result is None and not isinstance(error, BrokenPipeError):  # scripts get their one result all the same
+            turn = Turn()
+            turn.end("internal_error", str(error) or type(error).__name__)
+            output.show(turn.result(Model(session.model, "")))
+        raise
     if signals.terminated:
         return EXIT_TERMINATED
     return result.exit_code if result else EXIT_ERROR

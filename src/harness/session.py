@@ -29,6 +29,7 @@ from harness.providers.port import Provider, Told
 from harness.sandbox import open_shell
 from harness.settings import Settings
 from harness.toolbox import Toolbox
+from harness.tools import TOOLS
 from harness.tools.tool import Context
 
 RULES_TOLD = 20  # warnings about rules that are told one by one
@@ -51,7 +52,7 @@ class Session:
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running = Interrupt(), False
         self._state = State(_system_prompt(options))
-        self._toolbox = Toolbox(removed_tools(self.permit.rules, Toolbox().names))
+        self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
         calls = Calls(self._toolbox, context, self.permit.decide, lambda: self.mode, self.permit.allow_rule, self._asks)

@@ -5,18 +5,6 @@ import json
 import pytest
 
 from harness.cli import main
-from tests.settings.room import Room
-
-
-@pytest.fixture
-def room(tmp_path, monkeypatch):
-    for name in ("home", "project"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("HARNESS_CONFIG_DIR", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_ENTRYPOINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path / "project")
-    return Room(tmp_path)
 
 
 def test_every_value_with_its_file(room, capsys):

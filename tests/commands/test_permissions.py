@@ -6,24 +6,12 @@ import os
 import pytest
 
 from harness.cli import main
-from tests.settings.room import Room
 
 RULES = """{"permissions": {
   "deny": ["Bash(git push --force*)", "Bas h"],
   "ask": ["Edit(/secret.txt)"],
   "allow": ["Bash(git add:*)"]
 }}"""
-
-
-@pytest.fixture
-def room(tmp_path, monkeypatch):
-    for name in ("home", "project"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("HARNESS_CONFIG_DIR", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_ENTRYPOINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path / "project")
-    return Room(tmp_path)
 
 
 @pytest.fixture
