@@ -24,16 +24,7 @@ def sandbox_exec(argv: Sequence[str]) -> int:
     bash = programs.find("bash", (policy.project, *policy.write))
     wrapped = [str(bash), "-c", f'{ulimits(sandboxed=True)}; exec "$@"', "bash", *command]
     with probe.launcher(policy).open(policy, wrapped, cwd) as launch:
-        uid, gid = launch.user or (None, None)
-        process = subprocess.Popen(
-            launch.argv,
-            env=launch.env,
-            cwd=launch.cwd,
-            pass_fds=launch.descriptors,
-            user=uid,
-            group=gid,
-            extra_groups=[] if launch.user else None,
-        )
+        process = subprocess.Popen(launch.argv, **launch.start)
         try:
             status = process.wait()
         except KeyboardInterrupt:

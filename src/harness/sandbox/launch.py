@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.errors import SandboxUnavailable
 from harness.sandbox import bwrap, environment, masks, placeholders, reaper, seccomp, snapshot
@@ -28,6 +28,20 @@ class Launch:
     descriptors: tuple[int, ...] = ()
     user: tuple[int, int] | None = None
     mark: str = ""
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """What every start of it takes, as keywords of `subprocess`: place, environment, descriptors and user,
+        without the groups of whom it is not run as."""
+        uid, gid = self.user or (None, None)
+        return {
+            "cwd": self.cwd,
+            "env": self.env,
+            "pass_fds": self.descriptors,
+            "user": uid,
+            "group": gid,
+            "extra_groups": [] if self.user else None,
+        }
 
 
 class Launcher(Protocol):

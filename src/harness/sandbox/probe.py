@@ -115,7 +115,6 @@ def _try(trial: Bwrap, policy: Policy) -> str | None:
     """None if the real arguments run, else what was printed."""
     shell = programs.find("bash", (policy.project, *policy.write))
     with trial.open(policy, [str(shell), "-c", ":"], policy.project) as launch:
-        uid, gid = launch.user or (None, None)
         try:
             done = subprocess.run(
                 launch.argv,
@@ -125,15 +124,10 @@ def _try(trial: Bwrap, policy: Policy) -> str | None:
                 errors="replace",
                 timeout=_PATIENCE,
                 check=False,
-                env=launch.env,
-                cwd=launch.cwd,
-                pass_fds=launch.descriptors,
-                user=uid,
-                group=gid,
-                extra_groups=[] if launch.user else None,
+                **launch.start,
             )
         except PermissionError:
-            owner = uid if uid is not None else os.geteuid()
+            owner = launch.user[0] if launch.user else os.geteuid()
             return (
                 f"uid {owner}, the project's owner, cannot run it: install bubblewrap for the whole system "
                 "(apt-get install bubblewrap), or Harness where that user can enter"

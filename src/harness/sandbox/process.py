@@ -132,19 +132,13 @@ def _start(launch: Launch, stack: ExitStack) -> _Command:
         os.set_blocking(read, False)
         if _LINUX:
             _widen(read)
-        uid, gid = launch.user or (None, None)
         process = subprocess.Popen(
             launch.argv,
             stdin=subprocess.DEVNULL,
             stdout=write,
             stderr=write,
-            cwd=launch.cwd,
-            env=launch.env,
-            pass_fds=launch.descriptors,
             start_new_session=True,
-            user=uid,
-            group=gid,
-            extra_groups=[] if launch.user else None,
+            **launch.start,
         )
     finally:
         os.close(write)
