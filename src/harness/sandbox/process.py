@@ -50,12 +50,12 @@ async def run(launch: Launch, saved: Path, *, timeout: float) -> AsyncGenerator[
     `timeout` is in seconds. Raises OSError where the program cannot be started.
     """
     began = time.monotonic()
-    ran = Ran(Capture(saved))
+    ran, pending = Ran(Capture(saved)), bytearray()
     with ExitStack() as stack:
         stack.callback(ran.capture.close)
         command = _start(launch, stack)
         try:
-            pending, shown = bytearray(), began
+            shown, live = began, False
             while (left := began + timeout - time.monotonic()) > 0:
                 ended = await command.ready(min(left, PROGRESS_INTERVAL) if pending else left)
                 command.drain(ran.capture, pending)
@@ -63,13 +63,15 @@ async def run(launch: Launch, saved: Path, *, timeout: float) -> AsyncGenerator[
                 if ended or ran.flooded:
                     break
                 if pending and time.monotonic() - shown >= PROGRESS_INTERVAL:
-                    shown = time.monotonic()
+                    shown, live = time.monotonic(), True
                     yield _progress(ran.capture, pending)
             else:
                 ran.timed_out, ran.running = True, reaper.running(command.process.pid)
         finally:
             with anyio.CancelScope(shield=True):
-                await command.end(launch.mark, ran.capture)
+                await command.end(launch.mark, ran.capture, pending)
+        if live and pending:  # who saw it live sees it to its end
+            yield _progress(ran.capture, pending)
         ran.status, ran.elapsed = command.process.returncode, time.monotonic() - began
     yield ran
 
@@ -107,13 +109,12 @@ class _Command:
             if len(pending) > PROGRESS_BOUND:
                 del pending[:-PROGRESS_BOUND]
 
-    async def end(self, mark: str, capture: Capture) -> None:
+    async def end(self, mark: str, capture: Capture, rest: bytearray) -> None:
         """Kill what is left, wait until it is dead, and take its last words.
 
         The group is killed before its leader is reaped: until then its number is not given to another.
         """
         reaper.kill(self.process.pid, mark)
-        rest = bytearray()
         while not await self.ready(LAST_WORDS):
             self.drain(capture, rest)
         self.process.wait()
