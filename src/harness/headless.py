@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import anyio
 
-from harness import codec
+from harness import codec, slash
 from harness.errors import EXIT_ERROR, EXIT_TERMINATED, ProviderError, UsageError
 from harness.events import Event, Notice, Result
 from harness.flags import Flags
@@ -144,7 +144,7 @@ async def _turn(text: str, session: Session, output: _Output) -> int:
     result: Result | None = None
     signals = _Signals(session)
     try:
-        async with aclosing(session.prompt(text)) as events:
+        async with aclosing(slash.turn(text, session)) as events:
             async for event in events:
                 output.show(event)
                 if isinstance(event, Result):

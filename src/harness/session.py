@@ -14,7 +14,7 @@ from harness.asks import Answer, Asks
 from harness.confine import Confinement
 from harness.connection import connection
 from harness.errors import HarnessError
-from harness.events import Event, Notice, System
+from harness.events import Event, Notice, Stopped, System
 from harness.execute import Calls
 from harness.files import Files
 from harness.journal import Journal, session_file
@@ -31,6 +31,7 @@ from harness.settings import Settings
 from harness.toolbox import Toolbox
 from harness.tools import TOOLS
 from harness.tools.tool import Context
+from harness.turn import Turn
 
 RULES_TOLD = 20  # warnings about rules that are told one by one
 
@@ -96,14 +97,26 @@ class Session:
         """One turn. Every durable event is in the journal before it is yielded."""
         self._running = True
         try:
-            yield self._kept(System(subtype="init", data=self._init()))
-            while self._notices:
-                yield self._kept(self._notices.pop(0))
+            async for event in self.aside():
+                yield event
             async with aclosing(run(self._user(text), self._state, self._deps)) as events:
                 async for event in events:
                     yield self._kept(event)
         finally:
             self._running = self._interrupt.requested = False
+
+    async def aside(self) -> AsyncGenerator[Event, None]:
+        """How a turn without the model begins: what the surface must know, and nothing said to anybody."""
+        yield self._kept(System(subtype="init", data=self._init()))
+        while self._notices:
+            yield self._kept(self._notices.pop(0))
+
+    def answered(self, text: str, failure: str = "") -> Iterator[Event]:
+        """How such a turn ends: with the text, or with what went wrong."""
+        turn = Turn(text=text)
+        turn.end("command_failed" if failure else "completed", failure)
+        yield self._kept(Stopped(reason=turn.ended))
+        yield self._kept(turn.result(self._provider.model))
 
     def close(self) -> None:
         if self._journal:

@@ -15,9 +15,9 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from harness import paths, settings
+from harness import paths, settings, slash
 from harness.asks import Answer
-from harness.errors import EXIT_OK, HarnessError, UsageError
+from harness.errors import EXIT_OK, UsageError
 from harness.events import PermissionRequest, Result
 from harness.flags import Flags
 from harness.options import SessionOptions
@@ -27,9 +27,7 @@ from harness.session import Session, open_session
 TRUST_ROWS = 60  # of a project's settings, when it is asked whether they shall count
 HELP = """\
 Type what you want done; Enter sends it. Ctrl-C interrupts a running turn, or clears the line; Ctrl-D leaves.
-  /help    this list
-  /mode    show the permission mode, or change it: /mode acceptEdits
-  /exit    leave
+  /exit         leave
 At a question: y allows once, a allows what the rule shown matches for this session, n refuses and ends the turn,
 any other text refuses and tells the model why."""
 
@@ -60,10 +58,11 @@ async def _run(flags: Flags) -> int:
                 text = await _read(lines)
             if text is None:
                 return EXIT_OK
-            if text.startswith("/"):
-                if not _command(text, session):
-                    return EXIT_OK
-            elif text.strip():
+            if text.strip() in {"/exit", "/quit"}:
+                return EXIT_OK
+            if text.strip() == "/help":
+                _write(HELP + "\n")
+            if text.strip():
                 await _turn(text, session, screen, lines)
             text = None
 
@@ -104,39 +103,26 @@ async def _read(lines: PromptSession[str]) -> str | None:
             return None
 
 
-def _command(text: str, session: Session) -> bool:
-    """Run a slash command; False for the one that leaves."""
-    name, _, argument = text[1:].strip().partition(" ")
-    match name:
-        case "exit" | "quit":
-            return False
-        case "help":
-            _write(HELP + "\n")
-        case "mode":
-            try:
-                if argument:
-                    session.set_mode(argument.strip())
-                _write(f"mode {session.mode}\n")
-            except HarnessError as error:
-                _write(f"{error}\n")
-        case _:
-            _write(f"Unknown command /{safe(name)}. /help lists the commands.\n")
-    return True
-
-
 async def _turn(text: str, session: Session, screen: Renderer, lines: PromptSession[str]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, session.interrupt)
     try:
-        async with aclosing(session.prompt(text)) as events:
+        async with aclosing(slash.turn(text, session)) as events:
             async for event in events:
                 screen.show(event)
                 if isinstance(event, PermissionRequest):
                     session.answer(event.id, await _ask(event, lines))
                 elif isinstance(event, Result):
-                    screen.summary(event)
+                    _end(event, screen)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+
+
+def _end(result: Result, screen: Renderer) -> None:
+    if result.num_turns:
+        screen.summary(result)
+    else:  # a command of ours: its answer has not been streamed
+        _write("".join(f"{safe(text)}\n" for text in (result.result, *result.errors) if text))
 
 
 async def _ask(request: PermissionRequest, lines: PromptSession[str]) -> Answer:

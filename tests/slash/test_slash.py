@@ -1,0 +1,44 @@
+"""Slash commands through the real CLI: answered without the model, on every surface alike."""
+
+import pytest
+
+from harness import slash
+from tests.scenarios.house import House
+
+
+@pytest.fixture
+def house(tmp_path) -> House:
+    return House.make(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("/mode plan", "mode"), ("/HELP", "help"), ("  /mode\n", "mode"), ("/nothing here", "nothing"), ("/a:b c", "a:b")],
+)
+def test_what_is_a_command(text: str, name: str):
+    found = slash.find(text)
+    assert found is not None
+    assert found[0] == name
+
+
+@pytest.mark.parametrize(
+    "text", ["/usr/bin/x fails", "fix /mode", "/", "//mode", "/ mode", "1/2"]
+)
+def test_what_is_a_prompt(text: str):
+    assert slash.find(text) is None
+
+
+def test_a_command_asks_no_model(house: House):
+    done = house.run(
+        "-p", "--output-format", "stream-json", "/help", url="http://127.0.0.1:9/v1", env={"OPENAI_MODEL": "m"}
+    )
+    assert done.code == 0, done.err
+    assert [line["type"] for line in done.lines if line["type"] != "system"] == ["stop", "result"]
+    assert "/mode [MODE]" in done.result["result"]
+    assert done.result["num_turns"] == 0
+
+
+def test_one_that_there_is_not_says_what_is_near(house: House):
+    done = house.run("-p", "/moed", url="http://127.0.0.1:9/v1", env={"OPENAI_MODEL": "m"})
+    assert done.code == 1
+    assert "Did you mean /mode?" in done.out
