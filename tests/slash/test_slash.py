@@ -21,9 +21,7 @@ def test_what_is_a_command(text: str, name: str):
     assert found[0] == name
 
 
-@pytest.mark.parametrize(
-    "text", ["/usr/bin/x fails", "fix /mode", "/", "//mode", "/ mode", "1/2"]
-)
+@pytest.mark.parametrize("text", ["/usr/bin/x fails", "fix /mode", "/", "//mode", "/ mode", "1/2"])
 def test_what_is_a_prompt(text: str):
     assert slash.find(text) is None
 
