@@ -143,7 +143,7 @@ async def drive(
 ) -> Driven:
     """Run one turn over these scripts; `hook` sees each event as it comes and may act on the loop."""
     provider, tools, state = FakeProvider(*scripts), FakeTools(), State("system")
-    calls = Calls(tools, _Context(), decide, lambda: "default", lambda _rule: None, asks)  # type: ignore[arg-type]
+    calls = Calls(tools, _Context(), decide, lambda: "default", lambda _rule: None, asks=asks)  # type: ignore[arg-type]
     events = []
     async with anyio.create_task_group() as tasks:
         deps = Deps(tasks, provider, calls, **settings)

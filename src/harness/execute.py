@@ -34,13 +34,17 @@ class Toolbox(Protocol):
 
 @dataclass(slots=True)
 class Calls:
-    """What executing a call needs. `asks` is None where nobody can be asked: what would ask is denied."""
+    """What executing a call needs. `asks` is None where nobody can be asked: what would ask is denied.
+
+    `memory`: the standing instructions that count from now on because a file has been read.
+    """
 
     toolbox: Toolbox
     context: Context
     decide: Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]
     mode: Callable[[], Mode]
     allow_rule: Callable[[str], None]
+    memory: Callable[[Path], str] = lambda _path: ""
     asks: Asks | None = None
 
 
@@ -116,9 +120,18 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | ToolEn
         calls.context.decided.update(real)
         async with aclosing(_run(prepared.tool, prepared, calls.context)) as running:
             async for item in running:
-                yield item
+                yield _with_memory(item, prepared, calls) if isinstance(item, ToolEnd) else item
     else:
         yield ToolEnd(_denied(call, decision), "denied", stop_turn)
+
+
+def _with_memory(end: ToolEnd, prepared: Prepared, calls: Calls) -> ToolEnd:
+    """A file that was read may bring instructions of its directory: they ride behind it, frozen there."""
+    if end.result.is_error or prepared.call.name != "Read":
+        return end
+    read = (effect.path for effect in prepared.effects if isinstance(effect, Reads))
+    more = tuple(Text(text) for path in read if (text := calls.memory(path)))
+    return replace(end, result=replace(end.result, parts=(*end.result.parts, *more))) if more else end
 
 
 def _question(call: ToolCall, ask: Ask, calls: Calls) -> PermissionRequest:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-_FENCED = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<head>.*?)(?:^|\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_FENCED = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<head>(?:.*?\n)??)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _LIMIT = 64 << 10  # characters of front matter
 
 

@@ -86,7 +86,8 @@ class Journal:
                     user, harness = User(parts[:1]), {"source": source, "added": added}
                 else:
                     harness = {"source": source}
-                yield self._entry("user", message=message_json(user), harness=harness)
+                meta: Json = {"isMeta": True} if source == "harness" else {}  # readers show the person's own prompts
+                yield self._entry("user", message=message_json(user), harness=harness, **meta)
             case _:
                 yield {"type": "harness", "timestamp": _now(), **self._fields, "event": plain(event)}
 

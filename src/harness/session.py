@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,13 +14,16 @@ from harness import PROTOCOL_LEVEL, __version__, paths, prompt, settings
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
 from harness.connection import connection
+from harness.definitions import Definitions
+from harness.definitions import load as load_definitions
 from harness.errors import HarnessError
-from harness.events import Event, Notice, Stopped, System
+from harness.events import Event, Notice, Stopped, System, UserMessage
 from harness.execute import Calls
 from harness.files import Files
 from harness.journal import Journal, session_file
 from harness.loop import Deps, Interrupt, State, run
-from harness.messages import Mode, Text, User
+from harness.memory import Memory, Wanted, told
+from harness.messages import Assistant, Mode, Text, User
 from harness.mux import aside
 from harness.options import SessionOptions
 from harness.permissions import Rules, removed_tools
@@ -56,13 +60,29 @@ class Session:
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
-        calls = Calls(self._toolbox, context, self.permit.decide, lambda: self.mode, self.permit.allow_rule, self._asks)
+        self.memory = Memory.load(_memory(options, chosen, self._cwd))
+        self._chosen = chosen
+        calls = Calls(
+            self._toolbox,
+            context,
+            self.permit.decide,
+            lambda: self.mode,
+            self.permit.allow_rule,
+            lambda path: told(self.memory.after_reading(path)),
+            self._asks,
+        )
         self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
         self._notices = list(_warnings(chosen, self.permit.rules))
+        self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
 
     @property
     def mode(self) -> Mode:
         return self.permit.mode
+
+    @property
+    def cwd(self) -> Path:
+        """The directory that the session began in."""
+        return self._cwd
 
     @property
     def model(self) -> str:
@@ -71,6 +91,14 @@ class Session:
     @property
     def sandbox_note(self) -> str:
         return self._confinement.note(self.mode)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The agents, commands and skills that people wrote."""
+        trusted, sources = self._chosen.trust.trusted, self._options.settings.sources
+        found = load_definitions(self._cwd, self._options.env, sources, trusted=trusted)
+        self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
+        return found
 
     def set_mode(self, mode: str) -> None:
         """Change the permission mode, from the next decision on. Raises UsageError, see `Permit.set_mode`."""
@@ -99,6 +127,9 @@ class Session:
         try:
             async for event in self.aside():
                 yield event
+            if not self._state.messages and (instructions := self.memory.opening()):
+                self._state.messages.append(User((Text(instructions),)))
+                yield self._kept(UserMessage(message=User((Text(instructions),)), source="harness"))
             async with aclosing(run(self._user(text), self._state, self._deps)) as events:
                 async for event in events:
                     yield self._kept(event)
@@ -128,7 +159,7 @@ class Session:
 
     def _user(self, text: str) -> User:
         """The prompt; the first one ends with the facts of the session, frozen there."""
-        if self._state.messages:
+        if any(isinstance(message, Assistant) for message in self._state.messages):
             return User((Text(text),))
         unasked = ("commands in the sandbox",) if self._confinement.granted().auto_allow and self.mode != "plan" else ()
         allowed = (*(rule.text for rule in self.permit.rules.allow), *unasked)
@@ -153,9 +184,9 @@ class Session:
             "mcp_servers": [],
             "model": self.model,
             "permissionMode": self.mode,
-            "slash_commands": [],
-            "agents": [],
-            "skills": [],
+            "slash_commands": list(self.definitions.commands),
+            "agents": list(self.definitions.agents),
+            "skills": list(self.definitions.skills),
             "plugins": [],
             "output_style": "default",
             "apiKeySource": "env" if self._options.env.get("OPENAI_API_KEY") else "none",
@@ -196,6 +227,19 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
         if provider:
             with anyio.CancelScope(shield=True):
                 await provider.aclose()
+
+
+def _memory(options: SessionOptions, chosen: Settings, cwd: Path) -> Wanted:
+    return Wanted(
+        cwd=cwd,
+        env=options.env,
+        sources=options.settings.sources,
+        managed=options.settings.managed,
+        excluded=chosen.memory_excluded,
+        claude_md=chosen.memory_of_owner,
+        auto=chosen.auto_memory,
+        auto_directory=chosen.auto_memory_directory,
+    )
 
 
 def _warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:

@@ -136,6 +136,10 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         deny_write=tuple(get("sandbox.filesystem.denyWrite") or ()),
         allow_read=tuple(get("sandbox.filesystem.allowRead") or ()),
         allow_write=tuple(get("sandbox.filesystem.allowWrite") or ()),
+        memory_excluded=tuple(get("claudeMdExcludes") or ()),
+        memory_of_owner=get("claudeMd") or "",
+        auto_memory=get("autoMemoryEnabled"),
+        auto_memory_directory=get("autoMemoryDirectory"),
         environment=_environment(layers),
         own_environment={k: v for layer in layers if layer.source not in REPOSITORY for k, v in _env(layer)},
     )

@@ -75,6 +75,10 @@ class Settings:
     deny_write: tuple[str, ...] = ()
     allow_read: tuple[str, ...] = ()
     allow_write: tuple[str, ...] = ()
+    memory_excluded: tuple[str, ...] = ()  # globs on absolute paths
+    memory_of_owner: str = ""
+    auto_memory: bool | None = None
+    auto_memory_directory: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)  # of commands
     own_environment: Mapping[str, str] = field(default_factory=dict)  # of this program; never from a repository
 

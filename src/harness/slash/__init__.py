@@ -25,6 +25,7 @@ class Slash(NamedTuple):
     summary: str
     hint: str = ""  # of its argument
     aliases: tuple[str, ...] = ()
+    asks_model: bool = False  # what it yields is a whole turn of its own
 
     def call(self, session: Session, argument: str) -> AsyncGenerator[Event | str, None]:
         module, _, function = self.place.partition(":")
@@ -36,45 +37,57 @@ class Slash(NamedTuple):
 
 COMMANDS: dict[str, Slash] = {
     "help": Slash("basic:help_", "list the commands"),
+    "init": Slash("memory:init", "write a CLAUDE.md for this repository", asks_model=True),
+    "memory": Slash("memory:memory", "list the standing instructions; allow one from outside", "[allow FILE]"),
     "mode": Slash("basic:mode", "show the permission mode, or change it", "[MODE]"),
 }
 
 _FORM = re.compile(r"/(?P<name>[A-Za-z][\w:-]*)(?:\s+(?P<argument>.*))?\Z", re.DOTALL)
 
 
-def find(text: str) -> tuple[str, Slash | None, str] | None:
-    """The name, command and argument of what is typed; None where it is no command but a prompt.
+def find(text: str) -> tuple[str, str] | None:
+    """The name and argument of a command that is typed; None where it is no command but a prompt.
 
     A path (`/usr/bin/x fails`) is a prompt; a name that nobody knows is a command that is not there.
     """
     match = _FORM.match(text.strip())
-    if not match:
-        return None
-    name = match["name"].lower()
-    for known, command in COMMANDS.items():
-        if name == known or name in command.aliases:
-            return known, command, (match["argument"] or "").strip()
-    return name, None, ""
+    return (match["name"].lower(), (match["argument"] or "").strip()) if match else None
 
 
 async def turn(text: str, session: Session) -> AsyncGenerator[Event, None]:
     """One turn: a command is answered here, everything else is a prompt to the model."""
     found = find(text)
+    name, argument = found or ("", "")
+    command = _own(name)
+    if command is None and name in session.definitions.commands:
+        text, found = _expanded(session, name, argument), None
     if found is None:
-        async with aclosing(session.prompt(text)) as events:
-            async for event in events:
+        answering = session.prompt(text)
+    elif command and command.asks_model:
+        answering = _asked(session, command, argument)
+    else:
+        answering = _answered(session, unknown(name, session) if command is None else command, argument)
+    async with aclosing(answering) as events:
+        async for event in events:
+            yield event
+
+
+async def _asked(session: Session, command: Slash, argument: str) -> AsyncGenerator[Event, None]:
+    async with aclosing(command.call(session, argument)) as events:
+        async for event in events:
+            if not isinstance(event, str):
                 yield event
-        return
-    name, command, argument = found
+
+
+async def _answered(session: Session, command: Slash | str, argument: str) -> AsyncGenerator[Event, None]:
+    """A turn without the model, unless the command asks it. `command`: or what is wrong with its name."""
     lines: list[str] = []
-    failure = ""
+    failure = command if isinstance(command, str) else ""
     async with aclosing(session.aside()) as opening:
         async for event in opening:
             yield event
     try:
-        if command is None:
-            failure = unknown(name)
-        else:
+        if isinstance(command, Slash):
             async with aclosing(command.call(session, argument)) as answer:
                 async for item in answer:
                     if isinstance(item, str):
@@ -87,6 +100,18 @@ async def turn(text: str, session: Session) -> AsyncGenerator[Event, None]:
         yield event
 
 
-def unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, COMMANDS, 1)
+def _own(name: str) -> Slash | None:
+    return next((command for known, command in COMMANDS.items() if name == known or name in command.aliases), None)
+
+
+def _expanded(session: Session, name: str, argument: str) -> str:
+    from harness.definitions.expand import expanded  # noqa: PLC0415  seldom used
+
+    command = session.definitions.commands[name]
+    places = {"CLAUDE_SESSION_ID": session.id, "CLAUDE_SKILL_DIR": str(command.path.parent)}
+    return expanded(command, argument, {**places, "CLAUDE_PROJECT_DIR": str(session.cwd)})
+
+
+def unknown(name: str, session: Session) -> str:
+    near = difflib.get_close_matches(name, [*COMMANDS, *session.definitions.commands], 1)
     return f"Unknown command /{name}. " + (f"Did you mean /{near[0]}?" if near else "/help lists the commands.")

@@ -7,11 +7,13 @@ from harness.session import Session
 from harness.slash import COMMANDS
 
 
-async def help_(_session: Session, _argument: str) -> AsyncGenerator[Event | str, None]:
+async def help_(session: Session, _argument: str) -> AsyncGenerator[Event | str, None]:
     titles = {name: f"/{name} {command.hint}".strip() for name, command in COMMANDS.items()}
     width = max(map(len, titles.values()))
     for name, command in COMMANDS.items():
         yield f"  {titles[name]:<{width}}  {command.summary}"
+    for own in session.definitions.commands.values():
+        yield f"  /{own.name} {own.hint}".rstrip() + f"  {own.description} ({own.source})"
 
 
 async def mode(session: Session, argument: str) -> AsyncGenerator[Event | str, None]:
