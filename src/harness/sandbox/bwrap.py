@@ -102,6 +102,7 @@ def plan(policy: Policy, disk: Snapshot, *, overlay: bool = False) -> Layers:
         layers |= _reopened(policy.write, layers)
     else:
         layers |= dict.fromkeys((policy.project, *policy.write), Layer.WRITE)
+    layers |= dict.fromkeys(policy.keep, Layer.WRITE)
     layers |= _reopened(policy.read, layers)
     denied = (path for path in policy.deny_read if path not in (policy.project, policy.home))
     layers |= {path: _hide(path, disk, Layer.DENIED_DIR) for path in denied}

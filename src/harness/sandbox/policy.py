@@ -19,6 +19,7 @@ class Policy:
     project: Path
     home: Path
     write: tuple[Path, ...] = ()
+    keep: tuple[Path, ...] = ()  # ours: writable also where the project is read-only
     read: tuple[Path, ...] = ()  # made visible again below a mask
     deny_read: tuple[Path, ...] = ()
     deny_write: tuple[Path, ...] = ()

@@ -12,13 +12,13 @@ from harness.errors import SandboxUnavailable
 from harness.paths import within
 from harness.sandbox.masks import mode
 
-_SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin", "/opt/homebrew/bin")
+SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin", "/opt/homebrew/bin")
 
 
 def find_all(name: str, writable: Iterable[Path]) -> Iterator[Path]:
     """Every executable of that name, the system's first; none below a directory in `writable`."""
     roots, seen = list(writable), set()
-    for directory in (*_SYSTEM, *os.environ.get("PATH", "").split(os.pathsep)):
+    for directory in (*SYSTEM, *os.environ.get("PATH", "").split(os.pathsep)):
         path = Path(os.path.realpath(Path(directory) / name)) if Path(directory).is_absolute() else None
         if path is None or path in seen or any(within(path, root) for root in roots):
             continue

@@ -65,6 +65,7 @@ def profile(
     lines.append(names.rule("deny file-read*", "subpath", (*hidden, *policy.deny_read)))
     lines.append(names.rule("allow file-read*", "subpath", (*shown, *policy.read, *installation)))
     writable = (temporary,) if policy.project_readonly else (policy.project, *policy.write, temporary)
+    writable = (*writable, *policy.keep)
     lines.append(names.rule("allow file-read* file-write*", "subpath", writable))
     inside = [path for path in hidden if any(root in path.parents for root in writable)]
     lines.append(names.rule("deny file-read* file-write*", "subpath", (*inside, *policy.deny_read)))
