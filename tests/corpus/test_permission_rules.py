@@ -1,4 +1,4 @@
-"""The given cases of commands and paths."""
+"""The given cases of commands, paths and URLs."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.corpus import bash_rules, path_rules
+from tests.corpus import bash_rules, path_rules, ssrf_urls
 
 DATA = Path(__file__).parent / "data"
 
@@ -24,3 +24,9 @@ def test_command(case):
 @pytest.mark.parametrize("case", load("path_rules.jsonl"), ids=lambda case: case["id"])
 def test_path(case):
     assert [got for got in path_rules.check(case) if not got.passed] == []
+
+
+@pytest.mark.parametrize("case", load("ssrf_urls.jsonl"), ids=lambda case: case["id"])
+def test_url(case):
+    (got,) = ssrf_urls.check(case)
+    assert got.passed, got

@@ -5,15 +5,15 @@ input makes it raise: what it cannot judge, it asks about.
 """
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from harness.effects import Asks, Effect, Fetches, Opaque, Reads, Runs, Writes
 from harness.messages import Mode, ToolCall
+from harness.network import domains, urls
+from harness.network.hosts import Refused
 from harness.permissions.access import by_rule, decide_read, decide_write, from_mode
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.permissions.paths import Roots
 from harness.permissions.rules import Rule, Rules, broad, tool_rule
-from harness.permissions.wildcard import glob_match
 from harness.sandbox.policy import Granted
 
 
@@ -90,26 +90,14 @@ def _allow_rule(call: ToolCall, rules: Rules, mode: Mode) -> Rule | None:
 
 
 def _fetch(url: str, call: ToolCall, rules: Rules, mode: Mode) -> Decision:
-    host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    try:
+        host = urls.parse(url).host.text  # by the parser that the connection is made from
+    except Refused as refused:
+        return Deny("network", f"{url[:200]!r} cannot be fetched: {refused}")
     for pool in (rules.deny, rules.ask, rules.allow):
         for rule in pool:
-            if rule.kind == "domain" and rule.names(call.name) and _host_matches(rule.specifier, host):
+            if rule.kind == "domain" and rule.names(call.name) and domains.matches(rule.specifier, host):
                 return by_rule(rule)
     if rule_ := _allow_rule(call, rules, mode):
         return by_rule(rule_)
-    return from_mode("fetch", mode, f"it fetches from {host or url}", (f"WebFetch(domain:{host})",) if host else ())
-
-
-def _host_matches(pattern: str, host: str) -> bool:
-    """`*` alone is every host; a leading `*.` any depth of subdomains; elsewhere `*` stays in its label."""
-    if pattern == "*":
-        return True
-    labels, wanted = host.split("."), pattern.split(".")
-    if wanted[0] == "*":
-        below = len(labels) >= len(wanted)
-        labels, wanted = labels[len(labels) - len(wanted) + 1 :], wanted[1:]
-        if not below:
-            return False
-    return len(labels) == len(wanted) and all(
-        glob_match(glob, label) for glob, label in zip(wanted, labels, strict=True)
-    )
+    return from_mode("fetch", mode, f"it fetches from {host}", (f"WebFetch(domain:{host})",))
