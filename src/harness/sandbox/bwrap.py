@@ -49,6 +49,7 @@ class Snapshot:
     hidden: tuple[Path, ...] = ()
     shown: tuple[Path, ...] = ()
     installation: tuple[Path, ...] = ()  # our package and interpreter: readable, never writable
+    links: Mapping[Path, Path] = field(default_factory=dict)  # made below `empty`: name to target
     protection: Protection = field(default_factory=Protection)
 
 
@@ -81,6 +82,8 @@ def arguments(
     ordered = sorted(layers, key=lambda path: (len(path.parts), path))
     for path in ordered:
         words += _mount(path, layers[path], descriptors)
+    for name, target in disk.links.items():
+        words += ["--symlink", str(target), str(name)]
     for path in ordered:
         if layers[path] in {Layer.EMPTY, Layer.HIDDEN_DIR, Layer.DENIED_DIR}:
             words += ["--remount-ro", str(path)]

@@ -27,6 +27,7 @@ QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "DEBIAN_FRONTEND": "noninteractive",
 }
+PROGRAMS = Path("/run/harness")  # programs of ours that a command may use: a directory of the sandbox's own
 _TEMPORARY = "/tmp"  # noqa: S108  private: a tmpfs of the sandbox
 PRIVATE = {
     "TMPDIR": _TEMPORARY,
@@ -40,6 +41,7 @@ def sandboxed(policy: Policy, home: Path, environ: Mapping[str, str] = os.enviro
     """What a command in the sandbox sees. `policy.env` is added last and may replace anything."""
     kept = {name: value for name, value in environ.items() if name in ALLOWED or name.startswith("LC_")}
     kept.setdefault("PATH", os.defpath)
+    kept["PATH"] += f"{os.pathsep}{PROGRAMS}"
     kept |= {**QUIET, **PRIVATE, "HOME": str(home), "HARNESS_SANDBOX": "1"}
     if policy.project_readonly:
         kept["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.errors import SandboxUnavailable
-from harness.sandbox import bwrap, environment, masks, placeholders, reaper, seccomp, snapshot
+from harness.sandbox import bwrap, cgroup, environment, masks, placeholders, reaper, seccomp, snapshot
 from harness.sandbox.policy import Policy
 
 
@@ -76,8 +76,10 @@ class Bwrap:
             variables = environment.sandboxed(policy, home)
             words = bwrap.arguments(policy, disk, variables, cwd, descriptors, overlay=overlay)
             options = files.add("arguments", b"\0".join(os.fsencode(word) for word in words) + b"\0")
+            command = [str(self.program), "--args", str(options), "--", *argv]
+            group = cgroup.own() if user[0] == os.geteuid() else None  # another user could not join it
             yield Launch(
-                argv=[str(self.program), "--args", str(options), "--", *argv],
+                argv=group.enter(command) if group else command,
                 env={},  # pid 1 inside keeps the environment that bwrap itself was started with
                 cwd=Path("/"),
                 descriptors=(*files.numbers, *passed),

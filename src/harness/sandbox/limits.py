@@ -1,7 +1,7 @@
 """Limits on what a command may use, as the first words of its shell: they are inherited and cannot be raised.
 
 Said in the shell and not by `preexec_fn`, which is unsafe beside threads. Processes are counted inside the user
-namespace; real root is exempt from that count (a cgroup would be needed).
+namespace; real root is exempt from that count, and memory is counted for one process: `cgroup` bounds them together.
 """
 
 FILE_KIB = 16 << 20  # one file: 16 GiB

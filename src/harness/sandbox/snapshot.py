@@ -10,6 +10,7 @@ import harness
 from harness.paths import config_home
 from harness.sandbox import masks
 from harness.sandbox.bwrap import Snapshot
+from harness.sandbox.environment import PROGRAMS
 from harness.sandbox.policy import Policy
 from harness.sandbox.protect import Protection, survey
 
@@ -36,6 +37,7 @@ def take(policy: Policy, uid: int) -> Snapshot:
         hidden=tuple(hidden),
         shown=shown,
         installation=_installation(),
+        links=_programs(),
         protection=_protection(policy),
     )
 
@@ -74,6 +76,12 @@ def _installation() -> tuple[Path, ...]:
     package = Path(harness.__file__).parent
     roots = {Path(os.path.realpath(path)) for path in (sys.prefix, sys.base_prefix, package)}
     return tuple(sorted(roots))
+
+
+def _programs() -> dict[Path, Path]:
+    """The rg that came with us, for commands too: at the end of their PATH, behind the user's own."""
+    rg = Path(sys.prefix, "bin", "rg")
+    return {PROGRAMS / "rg": rg} if PROGRAMS.parent.is_dir() and masks.mode(rg) else {}
 
 
 def _existing(paths: Iterable[Path]) -> tuple[Path, ...]:
