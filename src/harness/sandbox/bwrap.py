@@ -82,8 +82,8 @@ def arguments(
     ordered = sorted(layers, key=lambda path: (len(path.parts), path))
     for path in ordered:
         words += _mount(path, layers[path], descriptors)
-    for name, target in disk.links.items():
-        words += ["--symlink", str(target), str(name)]
+    for link, target in disk.links.items():
+        words += ["--symlink", str(target), str(link)]
     for path in ordered:
         if layers[path] in {Layer.EMPTY, Layer.HIDDEN_DIR, Layer.DENIED_DIR}:
             words += ["--remount-ro", str(path)]

@@ -1,0 +1,1 @@
+"""Attacks and ordinary work, run against any wrapper command: `python -m tests.escapes --help`."""
