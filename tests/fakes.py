@@ -14,6 +14,8 @@ from harness.effects import Reads, Writes
 from harness.errors import ProviderError, ToolError
 from harness.events import Event
 from harness.execute import Calls
+from harness.hooks.asking import Hooks
+from harness.hooks.handler import Handler
 from harness.loop import Deps, State, run
 from harness.messages import Assistant, Stop, Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Decision
@@ -139,6 +141,7 @@ async def drive(
     decide: Callable[..., Decision] = lambda _call, _effects, _real: Allow("mode", "test"),
     hook: Callable[[Event, Deps, State], Any] | None = None,
     asks: Asks | None = None,
+    hooks: Sequence[Handler] = (),
     **settings: Any,
 ) -> Driven:
     """Run one turn over these scripts; `hook` sees each event as it comes and may act on the loop."""
@@ -146,6 +149,8 @@ async def drive(
     calls = Calls(tools, _Context(), decide, lambda: "default", lambda _rule: None, asks=asks)  # type: ignore[arg-type]
     events = []
     async with anyio.create_task_group() as tasks:
+        if hooks:
+            calls.hooks = Hooks(hooks, tasks, lambda: {"session_id": "s"})
         deps = Deps(tasks, provider, calls, **settings)
         async for event in run(User((Text("go"),)), state, deps):
             events.append(event)

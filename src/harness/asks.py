@@ -1,9 +1,9 @@
 """Questions to the person, answered by id: any surface, in this process or beyond a pipe, can answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 
@@ -12,6 +12,7 @@ import anyio
 class Answer:
     """`allow` with `rules` allows what matches them for the rest of the session too.
 
+    `updated_input` replaces the call's input; `updates` are permission updates as SDKs write them.
     `stop`: the person said no without a reason, so the turn ends; with a `reason` the model reads it and goes on.
     """
 
@@ -19,6 +20,8 @@ class Answer:
     reason: str = ""
     rules: tuple[str, ...] = ()
     stop: bool = False
+    updated_input: Mapping[str, Any] | None = None
+    updates: tuple[Mapping[str, Any], ...] = ()
 
 
 class Asks:

@@ -51,10 +51,10 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """About the session: init (tools, mode, model, cwd), compaction boundary, retry, status."""
+    """About the session: init (tools, mode, model, cwd), compaction boundary, retry, status, hooks that run."""
 
     type: ClassVar[str] = "system"
-    subtype: Literal["init", "compact_boundary", "api_retry", "status"]
+    subtype: Literal["init", "compact_boundary", "api_retry", "status", "hook_started", "hook_response"]
     data: dict[str, Any] = field(default_factory=dict)
 
 

@@ -5,15 +5,19 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.asks import Answer, Asks
 from harness.effects import Effect, Reads, Writes
 from harness.errors import ToolError
 from harness.events import Event, HookPermissionResult, PermissionRequest, ToolProgress
+from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
 from harness.messages import Mode, Text, ToolCall, ToolResult
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.tools.tool import Context, Output, Tool
+
+if TYPE_CHECKING:  # most sessions have no hooks
+    from harness.hooks.asking import Hooks
 
 
 class Toolbox(Protocol):
@@ -37,6 +41,7 @@ class Calls:
     """What executing a call needs. `asks` is None where nobody can be asked: what would ask is denied.
 
     `memory`: the standing instructions that count from now on because a file has been read.
+    `updates` applies permission updates of an answer (`sdk.md` 3.2); one that is invalid makes it apply none.
     """
 
     toolbox: Toolbox
@@ -46,6 +51,8 @@ class Calls:
     allow_rule: Callable[[str], None]
     memory: Callable[[Path], str] = lambda _path: ""
     asks: Asks | None = None
+    hooks: "Hooks | None" = None
+    updates: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class ToolEnd:
-    """The end of one call: inside the loop only; surfaces see the result as a `user` event."""
+    """The end of one call: inside the loop only; surfaces see the result as a `user` event.
+
+    `stop_turn`: the person said no, and no more. `halt`: a hook ends the turn, and why.
+    """
 
     result: ToolResult
     outcome: Literal["ran", "malformed", "denied"] = "ran"
     stop_turn: bool = False
+    halt: str | None = None
 
 
 def prepare(call: ToolCall, calls: Calls) -> Prepared:
@@ -100,29 +111,91 @@ def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]
 async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
     """Run one call; the last thing yielded is its `ToolEnd`, whatever happened short of a bug or a cancel."""
     prepared = prepare(call, calls)  # now, not when the call came: an earlier one may have changed the directory
+    verdict = NOTHING
+    if calls.hooks and not prepared.problem:
+        async with aclosing(calls.hooks.before(prepared.call)) as asked:
+            async for said in asked:
+                if isinstance(said, Verdict):
+                    verdict = said
+                else:
+                    yield said
+        if verdict.updated_input is not None and verdict.permission != "deny":
+            prepared = prepare(replace(prepared.call, input=verdict.updated_input), calls)
     call = prepared.call
     if prepared.problem or prepared.tool is None:
         yield ToolEnd(_failed(call, prepared.problem), "malformed")
         return
+    if verdict.stop is not None:
+        verdict = replace(verdict, permission="deny", reason=verdict.reason or verdict.stop)
+    decided = _Decided(prepared, {}, Deny("error", "nobody decided"))
+    async with aclosing(_decide(prepared, verdict, calls)) as deciding:
+        async for event in deciding:
+            if isinstance(event, _Decided):
+                decided = event
+            else:
+                yield event
+    prepared, decision = decided.prepared, decided.decision
+    if not isinstance(decision, Allow):
+        end = ToolEnd(_denied(prepared.call, decision), "denied", decided.stop_turn, verdict.stop)
+        yield replace(end, result=amended(end.result, NOTHING, verdict))
+        return
+    calls.context.decided.update(decided.real)
+    async with aclosing(_run(prepared, calls, verdict)) as running:
+        async for item in running:
+            yield item
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """The last thing `_decide` yields. What is run is `prepared`: an answer may have changed the input."""
+
+    prepared: Prepared
+    real: Mapping[Path, Path]
+    decision: Allow | Deny
+    stop_turn: bool = False
+
+
+async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGenerator[Event | _Decided, None]:
+    """Rules, mode and hooks; then, where they ask, whoever can be asked."""
     real, decision = judge(prepared, calls)
-    yield _decided(call, decision)
-    stop_turn = False
-    if isinstance(decision, Ask) and calls.asks is not None:
-        with calls.asks.open(call.id):
-            yield _question(call, decision, calls)
-            answer = await calls.asks.wait(call.id)
-        decision, stop_turn = _answered(answer, calls), answer.stop
-        yield _decided(call, decision)
-    elif isinstance(decision, Ask):
-        decision = Deny("headless", f"{decision.reason}; nobody can be asked in this run", decision.rule)
-        yield _decided(call, decision)
-    if isinstance(decision, Allow):
-        calls.context.decided.update(real)
-        async with aclosing(_run(prepared.tool, prepared, calls.context)) as running:
-            async for item in running:
-                yield _with_memory(item, prepared, calls) if isinstance(item, ToolEnd) else item
-    else:
-        yield ToolEnd(_denied(call, decision), "denied", stop_turn)
+    decision = weighed(verdict, decision)
+    yield _decided(prepared.call, decision)
+    if not isinstance(decision, Ask):
+        yield _Decided(prepared, real, decision)
+        return
+    answer: Answer | None = None
+    if calls.hooks:
+        async with aclosing(calls.hooks.in_place_of_a_person(prepared.call, _updates(decision))) as asked:
+            async for item in asked:
+                if not isinstance(item, Verdict):
+                    yield item
+                elif item.permission in {"allow", "deny"} and decision.source != "rule":
+                    answer = _of_hook(item)
+    by = "hook" if answer else "user"
+    if answer is None and calls.asks is not None:
+        with calls.asks.open(prepared.call.id):
+            yield _question(prepared.call, decision, calls)
+            answer = await calls.asks.wait(prepared.call.id)
+    if answer is None:
+        denied = Deny("headless", f"{decision.reason}; nobody can be asked in this run", decision.rule)
+        yield _decided(prepared.call, denied)
+        yield _Decided(prepared, real, denied)
+        return
+    decided = _answered(prepared, real, answer, calls, by)
+    yield _decided(decided.prepared.call, decided.decision)
+    yield decided
+
+
+def _updates(ask: Ask) -> list[dict[str, Any]]:
+    from harness.permissions.updates import suggested  # noqa: PLC0415  for hooks and SDKs only
+
+    return suggested(ask.suggestions)
+
+
+def _of_hook(verdict: Verdict) -> Answer:
+    if verdict.permission == "deny":
+        return Answer("deny", reason=verdict.reason or "a hook refused it", stop=verdict.stop is not None)
+    return Answer("allow", updated_input=verdict.updated_input, updates=verdict.updates)
 
 
 def _with_memory(end: ToolEnd, prepared: Prepared, calls: Calls) -> ToolEnd:
@@ -145,16 +218,50 @@ def _question(call: ToolCall, ask: Ask, calls: Calls) -> PermissionRequest:
     )
 
 
-def _answered(answer: Answer, calls: Calls) -> Allow | Deny:
+def _answered(prepared: Prepared, real: Mapping[Path, Path], answer: Answer, calls: Calls, by: str) -> _Decided:
+    """What an answer comes to. Input that it changed is judged anew: a yes is to what was asked, and to no more than
+    could have been asked."""
     if answer.decision == "deny":
-        return Deny("user", answer.reason or "refused when asked")
+        return _Decided(prepared, real, Deny(by, answer.reason or "refused when asked"), answer.stop)
     for rule in answer.rules:
         calls.allow_rule(rule)
-    return Allow("user", "allowed when asked")
+    calls.updates(answer.updates)
+    if answer.updated_input is not None and answer.updated_input != prepared.call.input:
+        prepared = prepare(replace(prepared.call, input=answer.updated_input), calls)
+        if prepared.problem:
+            return _Decided(prepared, real, Deny(by, f"the input that was allowed instead is bad: {prepared.problem}"))
+        real, decision = judge(prepared, calls)
+        if isinstance(decision, Deny):
+            return _Decided(prepared, real, decision)
+    return _Decided(prepared, real, Allow(by, "allowed when asked"))
 
 
-async def _run(tool: Tool, prepared: Prepared, context: Context) -> AsyncGenerator[Event | ToolEnd, None]:
+async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenerator[Event | ToolEnd, None]:
     call, began = prepared.call, time.monotonic()
+    end: ToolEnd | None = None
+    async with aclosing(_call(prepared, calls.context)) as running:
+        async for item in running:
+            if isinstance(item, ToolEnd):
+                end = _with_memory(item, prepared, calls)
+            else:
+                yield item
+    if end is None:
+        end = ToolEnd(_failed(call, "The tool ended without a result."))
+    verdict = NOTHING
+    if calls.hooks:
+        async with aclosing(calls.hooks.after(call, end.result, time.monotonic() - began)) as asked:
+            async for answer in asked:
+                if isinstance(answer, Verdict):
+                    verdict = answer
+                else:
+                    yield answer
+    yield replace(end, result=amended(end.result, verdict, before), halt=verdict.stop)
+
+
+async def _call(prepared: Prepared, context: Context) -> AsyncGenerator[Event | ToolEnd, None]:
+    call, tool, began = prepared.call, prepared.tool, time.monotonic()
+    if tool is None:  # `execute` has answered it
+        return
     try:
         async with aclosing(tool.call(prepared.args, context)) as stream:
             async for item in stream:

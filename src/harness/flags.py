@@ -49,6 +49,7 @@ class Flags:
     headless: bool
     output_format: str
     partial_messages: bool
+    hook_events: bool
     permission_mode: Mode | None
     allowed: tuple[str, ...]
     disallowed: tuple[str, ...]
@@ -91,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     add("-p", "--print", action="store_true", dest="headless", help="run without a person, print the result and exit")
     add("--output-format", choices=OUTPUT_FORMATS, default="text", help="how -p prints (default: text)")
     add("--include-partial-messages", action="store_true", help="with stream-json: the answer's deltas too")
-    add("--verbose", action="store_true", help="accepted; stream-json is always complete")
+    _add_for_programs(p)
     add("--permission-mode", metavar="MODE", help=f"{', '.join(MODES)} (default: default)")
     add("--dangerously-skip-permissions", action="store_true", help="the same as --permission-mode bypassPermissions")
     for names, what in (
@@ -126,6 +127,13 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def _add_for_programs(p: argparse.ArgumentParser) -> None:
+    """What a program that reads our lines may ask for."""
+    add = p.add_argument
+    add("--include-hook-events", action="store_true", help="with stream-json: that hooks run and what they answer, too")
+    add("--verbose", action="store_true", help="accepted; stream-json is always complete")
+
+
 def parse(argv: Sequence[str]) -> Flags:
     """Read a command line.
 
@@ -148,6 +156,7 @@ def parse(argv: Sequence[str]) -> Flags:
         headless=given.headless,
         output_format=given.output_format,
         partial_messages=given.include_partial_messages,
+        hook_events=given.include_hook_events,
         permission_mode="default" if mode == "manual" else mode,
         allowed=tuple(given.allowedTools),
         disallowed=tuple(given.disallowedTools),

@@ -107,8 +107,8 @@ class _Json:
 class _StreamJson:
     """Every event as a line."""
 
-    def __init__(self, session_id: str, *, partial: bool) -> None:
-        self._lines = StreamLines(session_id, partial=partial)
+    def __init__(self, session_id: str, flags: Flags) -> None:
+        self._lines = StreamLines(session_id, partial=flags.partial_messages, hooks=flags.hook_events)
 
     def show(self, event: Event) -> None:
         for line in self._lines.of(event):
@@ -120,7 +120,7 @@ def _output(flags: Flags, session_id: str) -> _Output:
         case "json":
             return _Json(session_id)
         case "stream-json":
-            return _StreamJson(session_id, partial=flags.partial_messages)
+            return _StreamJson(session_id, flags)
     return _Text()
 
 

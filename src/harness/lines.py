@@ -4,6 +4,7 @@ docs/events.md holds the table that this module implements: which tag becomes wh
 """
 
 from collections.abc import Iterator
+from typing import TypeGuard
 from uuid import uuid4
 
 from harness.codec import Json, message_json, plain, result_json
@@ -27,15 +28,20 @@ HEARTBEAT = 30.0  # seconds between `tool_progress` lines of one call (`conventi
 
 
 class StreamLines:
-    """One session's encoder. `partial` adds the deltas, as Messages-API stream events."""
+    """One session's encoder. `partial` adds the deltas, as Messages-API stream events; `hooks`, what hooks do
+    (those of SessionStart are always told).
+    """
 
-    def __init__(self, session_id: str, *, partial: bool = False) -> None:
+    def __init__(self, session_id: str, *, partial: bool = False, hooks: bool = False) -> None:
         self._session_id = session_id
+        self._hooks = hooks
         self._partial = _Partial() if partial else None
         self._beats: dict[str, float] = {}  # call id -> seconds at its last line
 
     def of(self, event: Event) -> Iterator[Json]:
         """The lines of one event: none for some, several for others."""
+        if _about_a_hook(event) and not (self._hooks or event.data["hook_event"] == "SessionStart"):
+            return
         for line in self._bare(event):
             yield {**line, "session_id": self._session_id, "uuid": str(uuid4())}
 
@@ -81,6 +87,10 @@ class StreamLines:
             return
         beat = {"tool_use_id": event.call_id, "tool_name": event.tool, "elapsed_time_seconds": round(event.elapsed, 1)}
         yield {"type": "tool_progress", **beat, "total_bytes": event.total_bytes, "heartbeat": True}
+
+
+def _about_a_hook(event: Event) -> TypeGuard[System]:
+    return isinstance(event, System) and event.subtype.startswith("hook_")
 
 
 def _assistant(event: AssistantMessage) -> Json:

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import anyio
@@ -12,6 +13,7 @@ from anyio.abc import TaskGroup
 from harness.errors import ProviderError
 from harness.events import (
     Event,
+    Notice,
     PreventContinuation,
     Progress,
     Stopped,
@@ -19,13 +21,19 @@ from harness.events import (
     UserMessage,
 )
 from harness.execute import Calls, ToolEnd, execute
-from harness.messages import User
+from harness.hooks.verdict import NOTHING, Verdict
+from harness.messages import Text, User, joined_text
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
 from harness.step import State, Step, settle, take
 from harness.turn import Turn
 
-__all__ = ["Deps", "Interrupt", "State", "run"]
+if TYPE_CHECKING:  # most sessions have no hooks
+    from harness.hooks.asking import Hooks
+
+SENT_BACK_LIMIT = 8  # times in a row that Stop hooks may make the model go on
+
+__all__ = ["Deps", "Interrupt", "State", "asked", "run"]
 
 
 class Interrupt:
@@ -57,12 +65,17 @@ class Deps:
     max_turns: int | None = None
     heartbeat: float = 5.0
 
+    @property
+    def hooks(self) -> "Hooks | None":
+        return self.calls.hooks
+
 
 async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
     """One turn: from the user's message to exactly one `stop` and one `result`."""
     turn = Turn()
-    state.messages.append(prompt)
-    yield UserMessage(message=prompt, source="prompt")
+    async with aclosing(_begin(prompt, turn, state, deps)) as events:
+        async for event in events:
+            yield event
     while not turn.ended:
         while state.inbox:
             state.messages.append(message := state.inbox.popleft())
@@ -76,8 +89,72 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
             async with aclosing(_step(turn, state, deps)) as events:
                 async for event in events:
                     yield event
+        if deps.hooks and turn.ended.startswith("completed"):
+            async with aclosing(_may_end(turn, state, deps)) as events:
+                async for event in events:
+                    yield event
     yield Stopped(reason=turn.ended)
     yield turn.result(deps.provider.model)
+
+
+async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
+    """Take the prompt, unless a hook refuses it; what hooks add goes to its end."""
+    verdict = NOTHING
+    if deps.hooks and not deps.hooks.agent:
+        async with aclosing(asked(deps, "UserPromptSubmit", prompt=joined_text(prompt.parts[:1]))) as answers:
+            async for item in answers:
+                if isinstance(item, Verdict):
+                    verdict = item
+                else:
+                    yield item
+    refused = verdict.stop if verdict.block is None else verdict.block
+    if refused is not None:
+        turn.end("hook_stopped", refused)
+        yield PreventContinuation(cause="hook", reason=refused)
+        return
+    if verdict.context:
+        prompt = User((*prompt.parts, Text(f"<hook>\n{verdict.context}\n</hook>")))
+    state.messages.append(prompt)
+    yield UserMessage(message=prompt, source="prompt")
+
+
+async def _may_end(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
+    """Stop hooks: each may send the model back to work, but not for ever."""
+    agent = deps.hooks.agent if deps.hooks else {}
+    event = "SubagentStop" if agent else "Stop"
+    fields: dict[str, Any] = {"stop_hook_active": turn.sent_back > 0, "last_assistant_message": turn.text}
+    verdict = NOTHING
+    async with aclosing(asked(deps, event, agent.get("agent_type", ""), **fields)) as answers:
+        async for item in answers:
+            if isinstance(item, Verdict):
+                verdict = item
+            else:
+                yield item
+    if verdict.block is None or verdict.stop is not None:
+        return
+    if turn.sent_back >= SENT_BACK_LIMIT:
+        text = f"{event} hooks have sent the model back {SENT_BACK_LIMIT} times in a row; this time it ends."
+        yield Notice(level="warning", cause="hook", text=text)
+        return
+    turn.ended = ""
+    turn.sent_back += 1
+    message = User((Text(verdict.block),))
+    state.messages.append(message)
+    yield UserMessage(message=message, source="harness")
+
+
+async def asked(deps: Deps, event: str, subject: str = "", **fields: Any) -> AsyncGenerator[Event | Verdict, None]:
+    """Ask hooks about the turn; an interrupt ends them, and then there is no verdict."""
+    if deps.hooks is None:
+        return
+    async with Mux[Event | Verdict](deps.tasks) as mux:
+        deps.interrupt.attach(mux.interrupt)
+        try:
+            mux.add(deps.hooks.ask(event, subject, **fields))
+            async for item in mux:
+                yield item
+        finally:
+            deps.interrupt.attach(None)
 
 
 async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:

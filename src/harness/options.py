@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import paths
 from harness.errors import UsageError
@@ -11,6 +12,9 @@ from harness.flags import Flags
 from harness.messages import Mode
 from harness.sandbox.policy import Network
 from harness.settings import Asked
+
+if TYPE_CHECKING:
+    from harness.hooks.handler import Handler
 
 
 def _here() -> Path:
@@ -43,6 +47,7 @@ class SessionOptions:
     persist: bool = True
     heartbeat: float = 5.0
     record: Path | None = None
+    hooks: "tuple[Handler, ...]" = ()  # besides those of settings
     settings: Asked = field(default_factory=Asked)
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 class _Waiting:
     call_id: str
     free: bool
+    early: bool
 
 
 class Schedule:
     """First come, first served. `free` calls, which only read and need no one's yes, run together, at most `limit`
-    at once, and may start while the model still speaks. Any other call runs alone, so that an answer counts for
-    the questions after it, and not before the message is whole, so that a stream that breaks can be asked for
-    again without harm.
+    at once; those that are `early`, too, may start while the model still speaks. Any other call runs alone, so that
+    an answer counts for the questions after it, and not before the message is whole, so that a stream that breaks
+    can be asked for again without harm.
     """
 
     def __init__(self, limit: int = 10) -> None:
@@ -24,8 +25,8 @@ class Schedule:
         self._running: dict[str, bool] = {}  # call id -> free
         self.complete = False
 
-    def push(self, call_id: str, *, free: bool) -> None:
-        self._waiting.append(_Waiting(call_id, free))
+    def push(self, call_id: str, *, free: bool, early: bool = True) -> None:
+        self._waiting.append(_Waiting(call_id, free, early))
 
     def done(self, call_id: str) -> None:
         self._running.pop(call_id, None)
@@ -49,4 +50,4 @@ class Schedule:
     def _may_start(self, call: _Waiting) -> bool:
         if not call.free:
             return self.complete and not self._running
-        return all(self._running.values()) and len(self._running) < self._limit
+        return (call.early or self.complete) and all(self._running.values()) and len(self._running) < self._limit

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import anyio
@@ -20,8 +20,9 @@ from harness.errors import HarnessError
 from harness.events import Event, Notice, Stopped, System, UserMessage
 from harness.execute import Calls
 from harness.files import Files
+from harness.hooks.verdict import Verdict
 from harness.journal import Journal, session_file
-from harness.loop import Deps, Interrupt, State, run
+from harness.loop import Deps, Interrupt, State, asked, run
 from harness.memory import Memory, Wanted, told
 from harness.messages import Assistant, Mode, Text, User
 from harness.mux import aside
@@ -37,6 +38,9 @@ from harness.tools import TOOLS
 from harness.tools.tool import Context
 from harness.turn import Turn
 
+if TYPE_CHECKING:
+    from harness.hooks.asking import Hooks
+
 RULES_TOLD = 20  # warnings about rules that are told one by one
 
 
@@ -47,7 +51,7 @@ class Session:
         self.id = str(uuid4())
         self._options, self._provider = options, provider
         self._cwd = options.cwd.resolve()
-        file = session_file(paths.config_home(options.env), self._cwd, self.id)
+        self._file = file = session_file(paths.config_home(options.env), self._cwd, self.id)
         results = file.with_suffix("") / "tool-results"
         self._confinement = Confinement(options, chosen, self._cwd, results)
         files = Files((self._cwd, *self._confinement.directories))
@@ -55,13 +59,14 @@ class Session:
         self.permit = starting_permit(options, chosen, roots, granted)
         self._journal = Journal(file, self.id, self._cwd, prompt.git_branch(self._cwd)) if options.persist else None
         self._asks = Asks() if options.interactive else None
-        self._interrupt, self._running = Interrupt(), False
+        self._interrupt, self._running, self._begins = Interrupt(), False, True
         self._state = State(_system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
         self.memory = Memory.load(_memory(options, chosen, self._cwd))
         self._chosen = chosen
+        self._notices: list[Notice] = []
         calls = Calls(
             self._toolbox,
             context,
@@ -70,9 +75,11 @@ class Session:
             self.permit.allow_rule,
             lambda path: told(self.memory.after_reading(path)),
             self._asks,
+            self._hooks(tasks),
         )
+        self._started = ""  # what SessionStart hooks said, for the first prompt
         self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
-        self._notices = list(_warnings(chosen, self.permit.rules))
+        self._notices += _warnings(chosen, self.permit.rules)
         self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
 
     @property
@@ -125,6 +132,10 @@ class Session:
         """One turn. Every durable event is in the journal before it is yielded."""
         self._running = True
         try:
+            if self._begins:
+                async with aclosing(self._begun()) as beginning:
+                    async for event in beginning:
+                        yield event
             async for event in self.aside():
                 yield event
             if not self._state.messages and (instructions := self.memory.opening()):
@@ -154,6 +165,45 @@ class Session:
             self._journal.close()
         self._deps.calls.context.files.close()
 
+    async def _begun(self) -> AsyncGenerator[Event, None]:
+        """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
+        hooks, self._begins = self._deps.hooks, False
+        if hooks and hooks.matching("SessionStart", "startup"):
+            async with aclosing(asked(self._deps, "SessionStart", "startup", source="startup")) as said:
+                async for item in said:
+                    if isinstance(item, Verdict):
+                        self._started = item.context
+                    else:
+                        yield self._kept(item)
+
+    async def end(self, reason: str = "other") -> None:
+        """Tell hooks that the session is over; they have little time, all together."""
+        if (hooks := self._deps.hooks) and hooks.matching("SessionEnd", reason):
+            async with aclosing(hooks.ask("SessionEnd", reason, reason=reason)) as said:
+                async for _ in said:
+                    pass
+
+    def _hooks(self, tasks: TaskGroup) -> "Hooks | None":
+        if not self._options.hooks and not any(self._chosen.hooks()):
+            return None
+        from harness.hooks.asking import Hooks  # noqa: PLC0415  most sessions have none
+        from harness.hooks.command import Place  # noqa: PLC0415
+        from harness.hooks.settings import from_settings  # noqa: PLC0415
+
+        place = Place(self._cwd, self.id, self._policy, self._confinement.sandboxed)
+        problems: list[str] = []
+        handlers = [*from_settings(self._chosen, place, problems.append), *self._options.hooks]
+        self._notices += [Notice(level="warning", cause="hooks", text=text) for text in dict.fromkeys(problems)]
+        return Hooks(handlers, tasks, self._hook_input)
+
+    def _hook_input(self) -> dict[str, Any]:
+        return {
+            "session_id": self.id,
+            "transcript_path": str(self._file),
+            "cwd": str(self._deps.calls.context.cwd),
+            "permission_mode": self.mode,
+        }
+
     def _policy(self) -> Any:
         return self._confinement.policy(self.mode)
 
@@ -164,7 +214,8 @@ class Session:
         unasked = ("commands in the sandbox",) if self._confinement.granted().auto_allow and self.mode != "plan" else ()
         allowed = (*(rule.text for rule in self.permit.rules.allow), *unasked)
         facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed)
-        return User((Text(text), Text(prompt.environment(facts))))
+        started = (Text(f"<hook>\n{self._started}\n</hook>"),) if self._started else ()
+        return User((Text(text), Text(prompt.environment(facts)), *started))
 
     def _kept(self, event: Event) -> Event:
         try:
@@ -216,6 +267,8 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
             try:
                 yield session
             finally:
+                with anyio.CancelScope(shield=True):
+                    await session.end()
                 session.close()
                 tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:

@@ -64,6 +64,7 @@ class Step:
     reply: Assistant | None = None
     answered: int = 0  # calls of the reply whose results have been told
     refused: bool = False  # the person said no, and no more
+    halted: str | None = None  # a hook ends the turn, and why
 
     @property
     def open_calls(self) -> tuple[ToolCall, ...]:
@@ -84,7 +85,8 @@ class Step:
             return
         prepared = self.prepared[call.id] = prepare(call, calls)
         unasked = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
-        self.schedule.push(call.id, free=unasked and only_reads(prepared.effects))
+        hooked = calls.hooks is not None and calls.hooks.about_call(prepared.call.name)
+        self.schedule.push(call.id, free=unasked and only_reads(prepared.effects), early=not hooked)
 
     def complete(self, reply: Assistant) -> None:
         """The message is whole. A call that it takes back (a content filter does) is not to be done."""
@@ -119,7 +121,8 @@ def take(item: Event | ModelEvent | ToolEnd, step: Step, turn: Turn, state: Stat
             yield Notice(level=item.level, cause=item.cause, text=item.text, mend=item.mend)
         case MessageEnd():
             yield from _record_reply(item, step, turn, state, calls)
-        case ToolEnd(result, _, stop_turn):
+        case ToolEnd(result, _, stop_turn, halt):
+            step.halted = step.halted if halt is None else halt
             step.ends[result.call_id] = item
             step.schedule.done(result.call_id)
             step.refused |= stop_turn
@@ -164,6 +167,9 @@ def settle(step: Step, turn: Turn, state: State, *, model: str, interrupted: boo
     elif step.refused:
         turn.end("aborted_tools", "A call was refused.")
         yield PreventContinuation(cause="permission", reason="The person refused a call and ended the turn.")
+    elif step.halted is not None:
+        turn.end("hook_stopped", step.halted)
+        yield PreventContinuation(cause="hook", reason=step.halted)
     elif interrupted:
         turn.end(
             "aborted_tools" if step.reply and step.reply.calls else "aborted_streaming", "Interrupted by the user."

@@ -23,6 +23,7 @@ class Turn:
     by_model: dict[str, tuple[Usage, float]] = field(default_factory=dict)
     denials: list[Denial] = field(default_factory=list)
     malformed: int = 0  # messages in a row whose calls were all unusable
+    sent_back: int = 0  # times that a Stop hook made the model go on
     text: str = ""
     stop: Stop | None = None
     ended: str = ""

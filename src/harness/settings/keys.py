@@ -59,6 +59,7 @@ sandbox.allowUnsandboxedCommands        boolean     false
 sandbox.excludedCommands                strings     person
 sandbox.enableWeakerNestedSandbox       boolean     person
 sandbox.enableWeakerNetworkIsolation    boolean     person
+sandbox.allowUnsandboxedHooks           boolean     person
 sandbox.ignoreViolations                object      person
 sandbox.bwrapPath                       string      person
 sandbox.socatPath                       string      person
