@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from harness.effects import Runs
 from harness.messages import ToolCall
 from harness.permissions import Rules, decide
-from tests.corpus.decisions import PROJECT, Case, decided, linked, roots_for, run_file
+from tests.corpus.decisions import PROJECT, Case, decided, linked, roots_for, run
 
 ROOTS = roots_for(real=linked({"/home/u/proj/link_out": "/etc"}))
 
@@ -31,4 +31,4 @@ def check(case: Mapping[str, Any]) -> list[Case]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_file(Path(sys.argv[1]), check))
+    sys.exit(run(sys.argv[1:], check))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,32 @@ def roots_for(
     return Roots(project=project, cwd=cwd, home=home, extra=extra, real=real)
 
 
-def run_lines(lines: Iterable[str], check: Callable[[Mapping[str, Any]], list[Case]]) -> list[Case]:
-    return [case for line in lines if line.strip() for case in check(json.loads(line))]
+Check = Callable[[Mapping[str, Any]], list[Case]]
+_OPTIONAL: Mapping[str, Any] = {"deny_rules": [], "ask_rules": [], "allow_rules": [], "also_ok": [], "why": ""}
 
 
-def run_file(file: Path, check: Callable[[Mapping[str, Any]], list[Case]]) -> int:
-    cases = run_lines(file.read_text("utf-8").splitlines(), check)
+def run_lines(lines: Iterable[str], check: Check) -> list[Case]:
+    return [case for line in lines if line.strip() for case in _checked(line, check)]
+
+
+def _checked(line: str, check: Check) -> list[Case]:
+    try:
+        return check({**_OPTIONAL, **json.loads(line)})
+    except Exception as error:  # noqa: BLE001  the others still count
+        return [Case(line[:60], "error", set(), f"{type(error).__name__}: {error}", "")]
+
+
+def run(arguments: Sequence[str], check: Check) -> int:
+    """Both programs: each file named, one case a line (only a newline ends one: a command may hold U+2028)."""
+    if not arguments:
+        print("name a file of cases")  # noqa: T201
+        return 2
+    missing = [name for name in arguments if not Path(name).is_file()]
+    if missing:
+        print(f"there is no file {missing[0]}")  # noqa: T201
+        return 2
+    lines = [line for name in arguments for line in Path(name).read_text("utf-8").split("\n")]
+    cases = run_lines(lines, check)
     failed = [case for case in cases if not case.passed]
     for case in failed:
         print(f"{case.name}: {case.got}, not {'/'.join(sorted(case.accepted))} ({case.reason}) | {case.why}")  # noqa: T201

@@ -4,6 +4,7 @@ A line holds `id, tool, path` (as the model wrote it), `cwd, project, home, sett
 symlinks {link: target}, allow_rules, deny_rules, ask_rules, expect {mode: decision}, also_ok {mode: [...]}`.
 """
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -16,15 +17,13 @@ from harness.effects import Effect, Reads, Writes
 from harness.messages import ToolCall
 from harness.permissions import Rules, decide
 from harness.permissions.paths import Roots
-from tests.corpus.decisions import Case, decided, linked, roots_for, run_file
+from tests.corpus.decisions import Case, decided, linked, roots_for, run
 
 
 def effect(tool: str, written: str, roots: Roots) -> Effect:
     """As the tools declare it: absolute, `..` folded; a glob reads the directory before its first wildcard."""
     if tool in {"Glob", "Grep"}:
         written = re.split(r"[*?\[]", written)[0].rpartition("/")[0] or ("/" if written.startswith("/") else ".")
-    import os
-
     path = str(roots.home) + written[1:] if written.startswith("~/") else written
     absolute = Path(os.path.normpath(roots.cwd / path))
     return Writes(absolute) if tool in {"Edit", "Write", "NotebookEdit", "MultiEdit"} else Reads(absolute)
@@ -47,10 +46,10 @@ def check(case: Mapping[str, Any]) -> list[Case]:
     cases = []
     for mode, expected in case["expect"].items():
         got = decide(call, [effect(case["tool"], case["path"], roots)], rules, mode, roots)
-        accepted = {expected, *case["also_ok"].get(mode, [])}
+        accepted = {expected, *(case["also_ok"] or {}).get(mode, [])}
         cases.append(Case(f"{case['id']} {mode}", decided(got), accepted, got.reason, case["why"]))
     return cases
 
 
 if __name__ == "__main__":
-    sys.exit(run_file(Path(sys.argv[1]), check))
+    sys.exit(run(sys.argv[1:], check))

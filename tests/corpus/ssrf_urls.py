@@ -18,7 +18,7 @@ from harness.network import reach, urls
 from harness.network.domains import Domains
 from harness.network.hosts import Refused, parse_authority
 from harness.network.urls import Target
-from tests.corpus.decisions import Case, run_file
+from tests.corpus.decisions import Case, run
 
 
 @dataclass
@@ -98,4 +98,4 @@ def check(case: Mapping[str, Any]) -> list[Case]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_file(Path(sys.argv[1]), check))
+    sys.exit(run(sys.argv[1:], check))

@@ -133,10 +133,36 @@ def test_too_many_words_behind_a_wrapper_ask():
      "for PATH in x; do ls; done", "for http_proxy in x; do ls; done", "cat */../../x", "cat src/*/../../../x", "find $x", "sort $x",
      "ls !$", "date 0101", "echo a\x07", "cat <<E\n${x@P}\nE", "[[ a -eq b ]]", "jq env", "ps e", "GIT_DIR=x git log", "TZ=/x date",
      "xargs -a f ls", "cat <<A\\B\nx\nA\\B", "echo $[1+1]", "time -o x ls", "git branch -m x", "git stash", "git remote add a b",
-     "uniq a b", "tee x", "cat < ../../x", "wc --files0-from=x", "grep -f /etc/shadow x", "git diff -O/x", "git show :/../../x"],
+     "uniq a b", "tee x", "cat < ../../x", "wc --files0-from=x", "grep -f /etc/shadow x", "git diff -O/x", "git show :/../../x",
+     "git branch --abbrev made", "git tag -n -d v1", "git stash -p list", "git log --show-signature", "git log --format=%G?", "git show --pretty=x%+GS",
+     "git for-each-ref --format='%(signature)'", "git branch --sort=-signature:key", "date -I --set=2020-01-01", "tree -Lo 2 made", "file -p a", "file -z a",
+     "diff -l a b", "od -w /etc/shadow", "strings @a"],
 )  # fmt: skip
 def test_not_read_only(line):
     assert command(line) == "ask"
+
+
+@pytest.mark.parametrize(
+    "line", ["git status -uno", "git tag -n5", "date -Iseconds", "od -w8 a", "tree -L 2", "git blame --abbrev a"]
+)
+def test_an_option_with_its_value_in_the_same_word_reads(line):
+    assert command(line) == "allow"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "strings @.env",
+        "curl -d @.env x",
+        "curl --data=@.env x",
+        "grep -f.env x",
+        "tar -xf.env",
+        "cat < .env",
+        "git show HEAD:.env",
+    ],
+)
+def test_a_denied_file_is_found_in_every_spelling(line):
+    assert command(line, rules(["Bash"], ["Read(.env)"]), "bypassPermissions") == "deny"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """git's read-only forms (data and the few checks that options alone do not decide)."""
 
+import re
 from collections.abc import Sequence
 
 from harness.permissions.bash.options import Parsed, Spec, parse_options
@@ -15,25 +16,25 @@ _LOG = (
     "author= committer= grep= invert-grep all-match regexp-ignore-case merges no-merges first-parent follow format= "
     "pretty? abbrev-commit no-abbrev-commit abbrev? date= relative-date reverse topo-order date-order "
     "author-date-order full-history simplify-merges no-walk? boundary left-right cherry-pick cherry-mark ancestry-path "
-    "show-signature no-show-signature source no-notes parents children pickaxe-regex pickaxe-all"
+    "no-show-signature source no-notes parents children pickaxe-regex pickaxe-all"
 )
 
 # Options only, per subcommand. Textconv and external diff programs run only when asked for by an option here
 # left out; git's own configuration is protected (paths.PROTECTED_DIRS).
 SUBCOMMANDS: dict[str, Spec] = {
-    "status": Spec("sbvuz", "short branch porcelain? long verbose untracked-files? ignored? ignore-submodules? "
+    "status": Spec("sbvu?z", "short branch porcelain? long verbose untracked-files? ignored? ignore-submodules? "
                    "column? no-column ahead-behind no-ahead-behind show-stash renames no-renames"),
     "diff": Spec("pusRwbaWMCU:S:G:", _DIFF, digits=True),
     "log": Spec("pusn:wbaMCiEFPU:S:G:L:", f"{_DIFF} {_LOG}", digits=True),
     "show": Spec("psn:wbaMCU:", f"{_DIFF} {_LOG}", digits=True),
     "shortlog": Spec("nsec", f"numbered summary email committer group= {_LOG}"),
     "blame": Spec("lstfnewcbpML:C", "root show-stats porcelain line-porcelain incremental show-name show-number "
-                  "show-email date= abbrev= color-lines color-by-age"),
+                  "show-email date= abbrev? color-lines color-by-age"),
     "rev-parse": Spec("q", "verify short? abbrev-ref? symbolic symbolic-full-name show-toplevel show-cdup show-prefix "
                       "git-dir git-common-dir absolute-git-dir is-inside-work-tree is-inside-git-dir "
                       "is-bare-repository quiet all branches tags remotes"),
     "rev-list": Spec("n:", f"count objects {_LOG}", digits=True),
-    "describe": Spec("", "all tags contains abbrev= candidates= exact-match long match= exclude= always "
+    "describe": Spec("", "all tags contains abbrev? candidates= exact-match long match= exclude= always "
                      "first-parent dirty?"),
     "ls-files": Spec("cdmosuizkt", "cached deleted modified others stage unmerged ignored exclude-standard "
                      "error-unmatch full-name eol directory no-empty-directory deduplicate "
@@ -52,8 +53,8 @@ SUBCOMMANDS: dict[str, Spec] = {
     "show-ref": Spec("dqs", "head heads tags dereference hash? verify abbrev? quiet"),
     "count-objects": Spec("vH", "verbose human-readable"),
     "branch": Spec("avrqil", "all remotes verbose list show-current contains= no-contains= merged? no-merged? sort= "
-                   "format= points-at= column? no-column color? no-color abbrev= no-abbrev ignore-case"),
-    "tag": Spec("lin:", "list sort= format= contains= no-contains= merged= no-merged= points-at= column? color? "
+                   "format= points-at= column? no-column color? no-color abbrev? no-abbrev ignore-case"),
+    "tag": Spec("lin?", "list sort= format= contains= no-contains= merged= no-merged= points-at= column? color? "
                 "ignore-case", digits=False),
     "stash": Spec("pu", "stat? patch name-only oneline format= include-untracked", digits=True),
     "remote": Spec("v", "verbose"),
@@ -64,12 +65,15 @@ SUBCOMMANDS: dict[str, Spec] = {
     "diff-tree": Spec("rpstz", f"no-commit-id root {_DIFF}"),
     "version": Spec("", "build-options"),
 }  # fmt: skip
+_FORM_FIRST = frozenset({"stash", "worktree"})  # `git stash -p list` is `git stash push -p list`
 _FIRST_OPERAND = {  # subcommands of which only these forms read
     "stash": {"list", "show"},
     "remote": set[str](),
     "worktree": {"list"},
     "reflog": {"show", "exists"},
 }
+# A format that shows a signature has gpg check it.
+_SIGNATURE = re.compile(r"%[-+ ]?G|%\([^)]*signature|\A(--sort=)?[-*]*signature")
 _HARMLESS_GLOBALS = frozenset(
     {"--no-pager", "-P", "--no-optional-locks", "--literal-pathspecs", "--no-replace-objects"}
 )
@@ -89,19 +93,17 @@ def judge_git(words: Sequence[str]) -> tuple[str, ...] | str:
     parsed = parse_options(spec, rest) if spec else None
     if parsed is None:
         return f"`git {name}` with these options is not on the read-only list"
+    if any(map(_SIGNATURE.search, rest)):
+        return "it may start gpg to check a signature"
     operands = tuple(rest[i] for i in parsed.operands)
-    if not _only_lists(name, operands, parsed):
+    if not _only_lists(name, operands, parsed) or (name in _FORM_FIRST and operands[:1] != tuple(rest[:1])):
         return f"this form of `git {name}` may change the repository"
     return operands
 
 
 def _only_lists(name: str, operands: Sequence[str], parsed: Parsed) -> bool:
     """Subcommands that list without operands and change things with them."""
-    if name == "branch":
-        return not operands or bool(
-            parsed.used & {"list", "l", "contains", "no-contains", "merged", "no-merged", "points-at"}
-        )
-    if name == "tag":
+    if name in {"branch", "tag"}:
         return not operands or bool(
             parsed.used & {"list", "l", "contains", "no-contains", "merged", "no-merged", "points-at"}
         )

@@ -44,9 +44,16 @@ def _operands(words: Sequence[Word]) -> Iterator[tuple[Word, Families]]:
     reads = program in files.OTHER_READERS or program in _OWN_FORMS
     reads = reads or (program in READERS and READERS[program].operands in {"paths", "pattern"})
     for word in words[1:] if reads or writes else ():
-        for text in {word.text, word.text.partition("=")[2]}:  # `--file=x`, `if=x`
+        for text in _spellings(word.text):
             if text and not text.startswith("-"):
                 yield Word(word.raw, text, word.loose), _WRITE if writes else _READ
+
+
+def _spellings(text: str) -> set[str]:
+    """A path by itself or in an option: `--file=x`, `if=x`, `-f.x`, `-xf./x`, `@x`, `-d@x`."""
+    joined = text[:1] == "-" and text[1:2] != "-" and bool(set("./@") & set(text))
+    found = {text, text.partition("=")[2], *(text[index:] for index in range(2, 5) if joined)}
+    return found | {each[1:] for each in found if each.startswith("@")}
 
 
 def absolute(word: Word, cwd: Path | None, roots: Roots) -> str | None:

@@ -1,5 +1,6 @@
 """Command-line options against an allow list: exact names only, no abbreviations, nothing guessed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,10 @@ from functools import cached_property
 class Spec:
     """The options of one program that only read.
 
-    `flags`: one-letter options, a letter followed by `:` takes a value. `long`: names without dashes, `=` after
-    a name for one that needs a value, `?` for one that may have one. `digits`: `-5` is an option.
+    `flags`: one-letter options, a letter followed by `:` takes a value, by `?` only one in the same word: were
+    that confused, the next word, an option that writes, would pass for a value. `long`: names without dashes, `=`
+    after a name for one that needs a value, `?` for one that may have one, in the same word. `digits`: `-5` is an
+    option. `attached`: whether a value may stand behind its letter, as for getopt.
     `operands`: what the others are. `free`: no option at all can write or run anything, so a glob that expands
     to an option does no harm. `deep`: flags that make it read whole trees (`*`: always).
     """
@@ -20,14 +23,15 @@ class Spec:
     operands: str = "paths"  # paths | pattern (then paths) | text | none
     free: bool = False
     digits: bool = False
+    attached: bool = True
     deep: str = ""
     implicit: bool = False  # without operands it reads the current directory
     most: int = 1_000_000  # operands
 
     @cached_property
-    def letters(self) -> dict[str, bool]:
-        """One-letter options, and whether each takes a value."""
-        return {c: self.flags[i + 1 : i + 2] == ":" for i, c in enumerate(self.flags) if c != ":"}
+    def letters(self) -> dict[str, str]:
+        """One-letter options, and whether each takes a value: `:` yes, `?` in the same word, '' no."""
+        return dict(re.findall("(.)([:?]?)", self.flags))
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -76,5 +80,6 @@ def _letters(spec: Spec, cluster: str, used: set[str]) -> int | None:
             return None
         used.add(letter)
         if valued:
-            return int(position == len(cluster) - 1)
+            last = position == len(cluster) - 1
+            return int(last and valued == ":") if last or spec.attached else None
     return 0

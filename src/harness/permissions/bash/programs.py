@@ -43,7 +43,7 @@ READERS: dict[str, Spec] = {
                "max-columns= max-depth= null pretty hidden no-ignore no-ignore-vcs no-heading heading color= json "
                "stats sort= sortr= files type-list trim column vimgrep passthru no-messages no-config version help",
                operands="pattern", deep="*", implicit=True),
-    "diff": Spec("qsy" "ctuiEbwBZadNprTlU:C:W:x:I:F:",
+    "diff": Spec("qsy" "ctuiEbwBZadNprTU:C:W:x:I:F:",
                  "normal brief report-identical-files side-by-side width= left-column suppress-common-lines "
                  "show-c-function show-function-line= label= expand-tabs initial-tab recursive new-file "
                  "unidirectional-new-file ignore-case ignore-tab-expansion ignore-trailing-space "
@@ -74,15 +74,15 @@ READERS: dict[str, Spec] = {
     "sha256sum": Spec("bt", "binary text tag help version", free=True),
     "sha512sum": Spec("bt", "binary text tag help version", free=True),
     "cksum": Spec("", "help version", free=True),
-    "od": Spec("A:j:N:S:t:vw:abcdfilosx", "address-radix= skip-bytes= read-bytes= format= output-duplicates "
+    "od": Spec("A:j:N:S:t:vw?abcdfilosx", "address-radix= skip-bytes= read-bytes= format= output-duplicates "
                "help version", free=True),
     "hexdump": Spec("bcCdn:os:vx", "help version", free=True),
     "strings": Spec("adft:n:e:", "all print-file-name radix= bytes= encoding= help version", free=True, digits=True),
-    "file": Spec("bEiIkLhNnprsSvz0F:", "brief mime mime-type mime-encoding keep-going dereference no-dereference "
+    "file": Spec("bEiIkLhNnrsSv0F:", "brief mime mime-type mime-encoding keep-going dereference no-dereference "
                  "no-pad raw separator= help version"),
     "tree": Spec("adfilpsughDFqNQrtcUL:P:I:vnCAS", "dirsfirst filesfirst noreport du si prune matchdirs gitignore "
                  "ignore-case inodes device metafirst charset= filelimit= timefmt= sort= help version",
-                 deep="*", implicit=True),
+                 deep="*", implicit=True, attached=False),
     "readlink": Spec("femnqsvz", "canonicalize canonicalize-existing canonicalize-missing no-newline zero help "
                      "version", free=True),
     "realpath": Spec("emLPqsz", "canonicalize-existing canonicalize-missing logical physical quiet no-symlinks zero "
@@ -110,6 +110,6 @@ READERS: dict[str, Spec] = {
     "uname": Spec("asnrvmpio", "all kernel-name nodename kernel-release kernel-version machine processor "
                   "hardware-platform operating-system help version", operands="none", free=True),
     "hostname": Spec("fsdiIA", "fqdn long short domain ip-address all-ip-addresses all-fqdns", operands="none"),
-    "date": Spec("uRI:d:", "utc universal rfc-email iso-8601? rfc-3339= date= help version", operands="date"),
+    "date": Spec("uRI?d:", "utc universal rfc-email iso-8601? rfc-3339= date= help version", operands="date"),
     "cal": Spec("13jymw", operands="text"),
 }  # fmt: skip

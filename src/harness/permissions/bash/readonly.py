@@ -180,6 +180,12 @@ def _printf(words: Sequence[Word]) -> Reading | str:
     return Reading()
 
 
+def _strings(words: Sequence[Word]) -> Reading | str:
+    if any(word.text.startswith("@") for word in words):
+        return "`strings` reads options from a file"
+    return _by_spec("strings", READERS["strings"], words[1:])
+
+
 _TEST_FORBIDDEN = frozenset({"-v", "-R"})  # they evaluate a subscript
 
 
@@ -208,5 +214,6 @@ def _command(words: Sequence[Word]) -> Reading | str:
 
 _SPECIAL: dict[str, Callable[[Sequence[Word]], Reading | str]] = {
     "git": _git, "find": _find, "sed": _sed, "printf": _printf, "test": _test, "[": _test, "[[": _test,
-    "cd": _cd, "command": _command,
+    "cd": _cd, "command": _command, "strings": _strings,
 }  # fmt: skip
+PROGRAMS = READERS.keys() | _SPECIAL.keys()
