@@ -136,7 +136,8 @@ def test_too_many_words_behind_a_wrapper_ask():
      "uniq a b", "tee x", "cat < ../../x", "wc --files0-from=x", "grep -f /etc/shadow x", "git diff -O/x", "git show :/../../x",
      "git branch --abbrev made", "git tag -n -d v1", "git stash -p list", "git log --show-signature", "git log --format=%G?", "git show --pretty=x%+GS",
      "git for-each-ref --format='%(signature)'", "git branch --sort=-signature:key", "date -I --set=2020-01-01", "tree -Lo 2 made", "file -p a", "file -z a",
-     "diff -l a b", "od -w /etc/shadow", "strings @a"],
+     "diff -l a b", "od -w /etc/shadow", "strings @a", "ls | [ x = x ] > made", "ls && ( ls ) > made", "ls | { cat; } > made",
+     "! { ls; } > made", "ls || if ls; then ls; fi > made", "[[ -f a ]] > made", "ls | while ls; do ls; done >> made"],
 )  # fmt: skip
 def test_not_read_only(line):
     assert command(line) == "ask"

@@ -21,7 +21,7 @@ from harness.permissions.bash.disguise import disguised
 from harness.permissions.bash.flow import Flow
 from harness.permissions.bash.rough import rough_commands
 from harness.permissions.bash.script import Assignment, Command, Redirect, Script
-from harness.permissions.bash.words import Word, read_document, read_word
+from harness.permissions.bash.words import Word, read_document, read_test, read_word
 from harness.permissions.bash.wrappers import base, wrapped
 
 LIMIT = 10_000  # characters; longer lines are still searched for what is denied, and always ask
@@ -29,7 +29,6 @@ _HARD_LIMIT = 1_000_000
 _MOST_COMMANDS = 2_000
 _DEPTH = 150  # of the syntax tree; Python's own recursion ends at about a thousand
 _MOVERS = frozenset({"cd", "pushd", "popd"})
-_TEST = re.compile(r"\[\[?\s+(!\s+)?(-[bcdefhknprsuwxzLS]\s+[\w./-]+|[\w./-]+\s+(=|==|!=)\s+[\w./-]+)\s+\]\]?\Z")
 
 
 @lru_cache(maxsize=1)
@@ -86,7 +85,7 @@ class _Walk:
     # -- statements
 
     def _visit(self, node: Node, redirects: Sequence[Node] = ()) -> None:
-        """`redirects` stand behind the statement and are for its last command."""
+        """`redirects` stand behind the statement: for its last command, or for all of a group."""
         self._depth += 1
         if self._depth > _DEPTH or len(self.commands) >= _MOST_COMMANDS:
             self.unreadable.append("it is nested too deeply or has too many parts")
@@ -98,14 +97,20 @@ class _Walk:
         kind = node.type
         if kind in nodes.COMMANDS:
             self._command(node, redirects)
-        elif kind == "test_command":
-            self._test(node)
         elif kind == "redirected_statement":
             self._redirected(node, redirects)
         elif kind == "list":
             self._list(node, redirects)
         elif kind in nodes.CHAINS:
             self._chain(node, redirects)
+        else:
+            self._group(node, node.type)
+            if redirects:
+                self._loose_redirects(redirects)
+
+    def _group(self, node: Node, kind: str) -> None:
+        if kind == "test_command":
+            self._test(node)
         elif kind in nodes.BRANCHES:
             self._branch(node)
         elif kind in nodes.SUBSTITUTIONS or kind == "subshell":
@@ -188,11 +193,8 @@ class _Walk:
         redirects = [*(child for child in node.children if child.type in nodes.REDIRECTS), *more]
         if body is None:
             self._loose_redirects(redirects)
-        elif body.type in nodes.COMMANDS | nodes.CHAINS or body.type == "redirected_statement":
-            self._visit(body, redirects)
         else:
-            self._visit(body)
-            self._loose_redirects(redirects)
+            self._visit(body, redirects)
 
     def _loose_redirects(self, redirects: Sequence[Node]) -> None:
         """Those of a group or of nothing: a command without words, so that their targets are judged."""
@@ -249,13 +251,12 @@ class _Walk:
     def _test(self, node: Node) -> None:
         """`[ -f x ]` and the like: a command if it is of the simplest form, else only searched."""
         text = self._text(node)
-        if not _TEST.match(text):
-            self._note(node.type)
-            for part in node.children:
-                self._word(part)
+        if words := read_test(text):
+            self._add(text, _Parts(words))
             return
-        opening, *words, closing = text.split()
-        self._add(text, _Parts([Word(opening, opening), *map(read_word, words), Word(closing, closing)]))
+        self._note(node.type)
+        for part in node.children:
+            self._word(part)
 
     def _assignment(self, node: Node) -> Assignment:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
@@ -272,8 +273,7 @@ class _Walk:
             self._here_document(node, parts)
             return
         operator = next((child.type for child in node.children if not child.is_named), "")
-        named = [child for child in node.children if child.is_named and child.type != "file_descriptor"]
-        words = [self._word(child) for child in named]
+        words = [self._word(child) for child in node.children if child.is_named and child.type != "file_descriptor"]
         if operator.endswith("-"):  # `>&-` has no target
             words.insert(0, Word("-", "-"))
         elif not words:

@@ -10,6 +10,7 @@ _BRACE = re.compile(r"\{[^{}\s]*(,|\.\.)[^{}\s]*\}")
 _PARAMETER = re.compile(r"\$(\w+|[@*#?$!-]|\{\w+\}|\{#\w+\}|\{\w+(:?[-+]|##?|%%?)[\w./*-]*\})\Z")
 # Unquoted, these would end a word: meeting one means that grammar and quoting disagree.
 _METACHARACTERS = frozenset(" \t\n;&|<>()")
+_TEST = re.compile(r"\[\[?\s+(!\s+)?(-[bcdefhknprsuwxzLS]\s+[\w./-]+|[\w./-]+\s+(=|==|!=)\s+[\w./-]+)\s+\]\]?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +176,11 @@ def read_document(text: str, expansions: Mapping[int, tuple[int, str]]) -> Word:
 def read_word(raw: str, expansions: Mapping[int, tuple[int, str]] | None = None) -> Word:
     """Remove the quotes of one word. `expansions`: offset in `raw` -> (end offset, grammar's node type)."""
     return _Reader(raw, expansions or {}).read()
+
+
+def read_test(text: str) -> list[Word]:
+    """The words of `[ -f x ]` and the like, if it is of the simplest form."""
+    if not _TEST.match(text):
+        return []
+    opening, *words, closing = text.split()
+    return [Word(opening, opening), *map(read_word, words), Word(closing, closing)]
