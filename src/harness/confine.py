@@ -25,6 +25,7 @@ class Confinement:
         self._environment = chosen.environment
         self.home = Path(options.env.get("HOME") or Path.home())
         self._auto_allow = chosen.auto_allow
+        self._may_leave, self._excluded = chosen.unsandboxed, chosen.excluded
 
     @property
     def level(self) -> Level:
@@ -45,7 +46,8 @@ class Confinement:
         )
 
     def granted(self) -> Granted:
-        return Granted(self.level, self._network, (self._cwd, *self._write), self._auto_allow)
+        places = (self._cwd, *self._write)
+        return Granted(self.level, self._network, places, self._auto_allow, self._may_leave, self._excluded)
 
     def roots(self, real: Callable[[Path], Path]) -> Roots:
         """The places that path decisions depend on; `real` follows links, see `Roots`."""

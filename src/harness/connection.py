@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UsageError
 from harness.options import SessionOptions
 from harness.providers.options import Options
+from harness.providers.port import Model
 from harness.providers.profile import Price
 from harness.settings import Settings
 
@@ -44,6 +45,23 @@ def connection(options: SessionOptions, chosen: Settings) -> Options:
         prices={model: Price(**value) for model, value in chosen.prices.items()},
     )
     return _at(_named(name, chosen), made, env) if name and not options.base_url else made
+
+
+def second(options: SessionOptions, chosen: Settings, model: Model) -> Options:
+    """What `auto` mode's classifier connects to: the model it has of its own in settings, else the conversation's.
+
+    Raises:
+        UsageError: its endpoint cannot be used.
+    """
+    own = chosen.auto_mode
+    if own.endpoint:
+        made = connection(replace(options, endpoint=own.endpoint, base_url=None), chosen)
+        made = replace(made, model=own.model, default_model=None)
+    else:
+        made = connection(options, chosen)
+        made = replace(made, model=own.model or model.id)
+        made = made if made.base_url else replace(made, base_url=model.endpoint, api_key=None)
+    return replace(made, fallback_models=(), record=made.record / "classifier" if made.record else None)
 
 
 def _named(name: str, chosen: Settings) -> "Endpoint":

@@ -15,6 +15,7 @@ from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
 from harness.messages import Mode, Text, ToolCall, ToolResult
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.tools.tool import Context, Output, Tool
+from harness.turn import Spent
 
 if TYPE_CHECKING:  # most sessions have no hooks
     from harness.hooks.asking import Hooks
@@ -53,6 +54,7 @@ class Calls:
     asks: Asks | None = None
     hooks: "Hooks | None" = None
     updates: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
+    classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]
     return real, calls.decide(prepared.call, prepared.effects, real)
 
 
-async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
+async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent | ToolEnd, None]:
     """Run one call; the last thing yielded is its `ToolEnd`, whatever happened short of a bug or a cancel."""
     prepared = prepare(call, calls)  # now, not when the call came: an earlier one may have changed the directory
     verdict = NOTHING
@@ -155,11 +157,19 @@ class _Decided:
     stop_turn: bool = False
 
 
-async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGenerator[Event | _Decided, None]:
+async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGenerator[Event | Spent | _Decided, None]:
     """Rules, mode and hooks; then, where they ask, whoever can be asked."""
     real, decision = judge(prepared, calls)
     decision = weighed(verdict, decision)
     yield _decided(prepared.call, decision)
+    if isinstance(decision, Ask) and decision.classifiable and calls.classify:
+        async with aclosing(calls.classify(prepared.call, decision)) as classifying:
+            async for item in classifying:
+                if isinstance(item, Allow | Ask | Deny):
+                    decision = item
+                else:
+                    yield item
+        yield _decided(prepared.call, decision)
     if not isinstance(decision, Ask):
         yield _Decided(prepared, real, decision)
         return

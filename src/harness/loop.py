@@ -26,7 +26,7 @@ from harness.messages import Text, User, joined_text
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
 from harness.step import State, Step, settle, take
-from harness.turn import Turn
+from harness.turn import Spent, Turn
 
 if TYPE_CHECKING:  # most sessions have no hooks
     from harness.hooks.asking import Hooks
@@ -169,7 +169,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
         estimated_input_tokens=deps.provider.estimate(request),
     )
     try:
-        async with Mux[Event | ModelEvent | ToolEnd](deps.tasks) as mux:
+        async with Mux[Event | ModelEvent | ToolEnd | Spent](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
             mux.add(_answer(deps.provider, request), paced=False)
             beat = mux.add(_heartbeat("request", asked, deps.heartbeat))

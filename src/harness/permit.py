@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.messages import MODES, Mode, ToolCall
 from harness.options import SessionOptions
 from harness.permissions import Decision, Roots, Rules, decide, hidden_globs
-from harness.permissions.rules import Behavior, Rule, RuleWarning, parse_rule
+from harness.permissions.rules import SHELLS, Behavior, Rule, RuleWarning, parse_rule
 from harness.sandbox.policy import Granted
 from harness.settings import Settings
 
@@ -26,10 +26,17 @@ class Permit:
     """Rules may be added and the mode changed while the session goes on; each decision takes them as they are."""
 
     def __init__(
-        self, rules: Rules, mode: Mode, roots: Roots, granted: Granted, forbidden: Collection[Mode] = ()
+        self,
+        rules: Rules,
+        mode: Mode,
+        roots: Roots,
+        granted: Granted,
+        forbidden: Collection[Mode] = (),
+        *,
+        all_shell: bool = False,
     ) -> None:
         self.rules, self.mode, self._roots, self._granted = rules, mode, roots, granted
-        self._forbidden = forbidden
+        self._forbidden, self._all_shell = forbidden, all_shell
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -40,7 +47,22 @@ class Permit:
         """`real` says where the effects' paths lead, as looked up once for this call."""
         follow = self._roots.real
         roots = replace(self._roots, real=lambda path: real.get(path) or follow(path))
-        return decide(call, effects, self.rules, self.mode, roots, self._granted)
+        return decide(call, effects, self.effective, self.mode, roots, self.granted)
+
+    @property
+    def effective(self) -> Rules:
+        """The rules that count: with `autoMode.classifyAllShell` none stands in for the classifier."""
+        if not self._to_classifier:
+            return self.rules
+        return replace(self.rules, allow=tuple(r for r in self.rules.allow if r.tool not in SHELLS))
+
+    @property
+    def granted(self) -> Granted:
+        return replace(self._granted, auto_allow=False) if self._to_classifier else self._granted
+
+    @property
+    def _to_classifier(self) -> bool:
+        return self._all_shell and self.mode == "auto"
 
     def allow_rule(self, text: str) -> None:
         """Allow what matches `text` for the rest of the session."""
@@ -79,7 +101,7 @@ def _permitted(mode: Mode, forbidden: Collection[Mode]) -> Mode:
 def starting_permit(options: SessionOptions, chosen: Settings, roots: Roots, granted: Granted) -> Permit:
     """What a session starts with. Raises UsageError, see `starting_mode`."""
     rules, mode = starting_rules(options, chosen, roots.cwd), starting_mode(options, chosen, granted)
-    return Permit(rules, mode, roots, granted, chosen.forbidden_modes)
+    return Permit(rules, mode, roots, granted, chosen.forbidden_modes, all_shell=chosen.auto_mode.all_shell)
 
 
 def starting_mode(options: SessionOptions, chosen: Settings, granted: Granted) -> Mode:

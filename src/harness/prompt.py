@@ -27,7 +27,7 @@ _MODES: Mapping[Mode, str] = {
     "acceptEdits": "acceptEdits: reads, edits in the project and sandboxed commands run, all else needs the user's yes",
     "plan": "plan: nothing can be changed. Reads and read-only commands (ls, git diff) run, other commands need the "
     "user's yes. Answer with a plan or a review",
-    "auto": "auto: reads, edits in the project and sandboxed commands run, the rest is judged",
+    "auto": "auto: reads and edits in the project run, the rest is judged by what the user said",
     "dontAsk": "dontAsk: reads and read-only commands (ls, git diff) run, all else is denied",
     "bypassPermissions": "bypassPermissions: nothing is asked; the sandbox still holds",
 }

@@ -1,6 +1,6 @@
 """A session: its wiring and its lifetime. Every surface drives this one, and reads the same events."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,10 +10,10 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
-from harness import PROTOCOL_LEVEL, __version__, paths, prompt, settings
+from harness import PROTOCOL_LEVEL, __version__, beginnings, paths, prompt, settings
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
-from harness.connection import connection
+from harness.connection import connection, second
 from harness.definitions import Definitions
 from harness.definitions import load as load_definitions
 from harness.errors import HarnessError
@@ -23,14 +23,14 @@ from harness.files import Files
 from harness.hooks.verdict import Verdict
 from harness.journal import Journal, session_file
 from harness.loop import Deps, Interrupt, State, asked, run
-from harness.memory import Memory, Wanted, told
+from harness.memory import Memory, told
 from harness.messages import Assistant, Mode, Text, User
 from harness.mux import aside
 from harness.options import SessionOptions
-from harness.permissions import Rules, removed_tools
+from harness.permissions import removed_tools
 from harness.permit import starting_permit
 from harness.providers import connect
-from harness.providers.port import Provider, Told
+from harness.providers.port import Model, Provider, Told
 from harness.sandbox import open_shell
 from harness.settings import Settings
 from harness.toolbox import Toolbox
@@ -39,9 +39,8 @@ from harness.tools.tool import Context
 from harness.turn import Turn
 
 if TYPE_CHECKING:
+    from harness.classifier import Classifier
     from harness.hooks.asking import Hooks
-
-RULES_TOLD = 20  # warnings about rules that are told one by one
 
 
 class Session:
@@ -49,7 +48,9 @@ class Session:
 
     def __init__(self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup) -> None:
         self.id = str(uuid4())
-        self._options, self._provider = options, provider
+        self._options, self._provider, self._tasks = options, provider, tasks
+        self.connect_classifier: Callable[[], Awaitable[Provider]] | None = None
+        self.said: list[str] = []  # by the person: what auto mode's classifier is shown
         self._cwd = options.cwd.resolve()
         self._file = file = session_file(paths.config_home(options.env), self._cwd, self.id)
         results = file.with_suffix("") / "tool-results"
@@ -60,11 +61,11 @@ class Session:
         self._journal = Journal(file, self.id, self._cwd, prompt.git_branch(self._cwd)) if options.persist else None
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins = Interrupt(), False, True
-        self._state = State(_system_prompt(options))
+        self._state = State(beginnings.system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
-        self.memory = Memory.load(_memory(options, chosen, self._cwd))
+        self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
         self._notices: list[Notice] = []
         calls = Calls(
@@ -76,10 +77,11 @@ class Session:
             lambda path: told(self.memory.after_reading(path)),
             self._asks,
             self._hooks(tasks),
+            classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
         )
         self._started = ""  # what SessionStart hooks said, for the first prompt
         self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
-        self._notices += _warnings(chosen, self.permit.rules)
+        self._notices += beginnings.warnings(chosen, self.permit.rules)
         self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
 
     @property
@@ -107,9 +109,33 @@ class Session:
         self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
         return found
 
+    @cached_property
+    def classifier(self) -> "Classifier":
+        from harness.classifier import Classifier  # noqa: PLC0415  for auto mode only
+
+        return Classifier(
+            self._tasks,
+            self.connect_classifier or self._own_provider,
+            self._chosen.auto_mode,
+            lambda: self.said,
+            self._facts,
+            interactive=self._asks is not None,
+            heartbeat=self._options.heartbeat,
+        )
+
+    async def _own_provider(self) -> Provider:
+        return self._provider
+
+    def _facts(self) -> dict[str, str]:
+        memory = "\n\n".join(file.text for file in self.memory.files)
+        facts = {"directory": str(self._deps.calls.context.cwd), "project": str(self._cwd)}
+        return {**facts, "what holds commands": self.sandbox_note, "standing instructions": memory}
+
     def set_mode(self, mode: str) -> None:
         """Change the permission mode, from the next decision on. Raises UsageError, see `Permit.set_mode`."""
         self.permit.set_mode(mode)
+        if "classifier" in self.__dict__:
+            self.classifier.denials.forgive()
 
     def tell(self, told: Told) -> None:
         """Show this to the person when the next turn begins."""
@@ -117,6 +143,7 @@ class Session:
 
     def steer(self, text: str) -> None:
         """Say something to a turn that runs: the model reads it with its next request."""
+        self.said.append(text)
         self._state.inbox.append(User((Text(text),)))
 
     def interrupt(self) -> None:
@@ -126,11 +153,18 @@ class Session:
 
     def answer(self, question_id: str, answer: Answer) -> bool:
         """Answer a `permission_request`; False where that question is no longer open."""
-        return self._asks is not None and self._asks.answer(question_id, answer)
+        if self._asks is None or not self._asks.answer(question_id, answer):
+            return False
+        if answer.reason:
+            self.said.append(answer.reason)
+        if answer.decision == "allow" and "classifier" in self.__dict__:
+            self.classifier.denials.forgive()
+        return True
 
     async def prompt(self, text: str) -> AsyncGenerator[Event, None]:
         """One turn. Every durable event is in the journal before it is yielded."""
         self._running = True
+        self.said.append(text)
         try:
             if self._begins:
                 async with aclosing(self._begun()) as beginning:
@@ -182,6 +216,8 @@ class Session:
             async with aclosing(hooks.ask("SessionEnd", reason, reason=reason)) as said:
                 async for _ in said:
                     pass
+        if "classifier" in self.__dict__:
+            await self.classifier.aclose()
 
     def _hooks(self, tasks: TaskGroup) -> "Hooks | None":
         if not self._options.hooks and not any(self._chosen.hooks()):
@@ -257,11 +293,14 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
     """
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
     told: list[Told] = []
+    connect_classifier: Callable[[], Awaitable[Provider]] | None = None
     try:
         async with anyio.create_task_group() as tasks:
             if provider is None:
                 provider = await connect(connection(options, chosen), told.append, partial(aside, tasks))
+                connect_classifier = partial(_judge, options, chosen, provider.model)
             session = Session(options, chosen, provider, tasks)
+            session.connect_classifier = connect_classifier
             for notice in told:
                 session.tell(notice)
             try:
@@ -282,31 +321,6 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
                 await provider.aclose()
 
 
-def _memory(options: SessionOptions, chosen: Settings, cwd: Path) -> Wanted:
-    return Wanted(
-        cwd=cwd,
-        env=options.env,
-        sources=options.settings.sources,
-        managed=options.settings.managed,
-        excluded=chosen.memory_excluded,
-        claude_md=chosen.memory_of_owner,
-        auto=chosen.auto_memory,
-        auto_directory=chosen.auto_memory_directory,
-    )
-
-
-def _warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:
-    """What the person should know about settings before the first turn: each one line."""
-    if line := str(chosen.trust):
-        yield Notice(level="warning", cause="trust", text=line)
-    for problem in chosen.problems:
-        yield Notice(level="warning", cause="settings", text=problem)
-    for warning in rules.warnings[:RULES_TOLD]:
-        yield Notice(level="warning", cause="rules", text=str(warning))
-    if (more := len(rules.warnings) - RULES_TOLD) > 0:
-        yield Notice(level="warning", cause="rules", text=f"{more} more permission rules cannot be used as they are.")
-
-
-def _system_prompt(options: SessionOptions) -> str:
-    base = prompt.system_prompt() if options.system_prompt is None else options.system_prompt
-    return "\n\n".join(part for part in (base, options.append_system_prompt) if part)
+async def _judge(options: SessionOptions, chosen: Settings, model: Model) -> Provider:
+    """The classifier's own way to a model: it must not mix its requests into what is known of the conversation."""
+    return await connect(second(options, chosen, model), lambda _told: None)

@@ -37,7 +37,7 @@ from harness.mux import Source
 from harness.permissions.decision import Allow
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Retrying, Told
 from harness.schedule import Schedule
-from harness.turn import Turn
+from harness.turn import Spent, Turn
 
 MALFORMED_LIMIT = 3  # messages in a row whose calls were all unusable
 INTERRUPTED = "Interrupted by the user: this call did not finish, and what it had done so far may remain."
@@ -105,7 +105,9 @@ class Step:
             yield self.ends[call.id]
 
 
-def take(item: Event | ModelEvent | ToolEnd, step: Step, turn: Turn, state: State, calls: Calls) -> Iterator[Event]:
+def take(
+    item: Event | ModelEvent | ToolEnd | Spent, step: Step, turn: Turn, state: State, calls: Calls
+) -> Iterator[Event]:
     """What one thing that happened means: for the step, for the history, and for whoever watches."""
     match item:
         case TextDelta() | ThinkingDelta() | ToolInputDelta():
@@ -119,6 +121,8 @@ def take(item: Event | ModelEvent | ToolEnd, step: Step, turn: Turn, state: Stat
             yield System(subtype="api_retry", data=_retry_data(item))
         case Told():
             yield Notice(level=item.level, cause=item.cause, text=item.text, mend=item.mend)
+        case Spent(model, usage, cost):
+            turn.spend(model, usage, cost)
         case MessageEnd():
             yield from _record_reply(item, step, turn, state, calls)
         case ToolEnd(result, _, stop_turn, halt):

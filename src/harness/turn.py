@@ -9,6 +9,15 @@ from harness.messages import Stop, Usage
 from harness.providers.port import Model
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A request beside the conversation was answered: inside the loop only, for the turn's bill."""
+
+    model: str
+    usage: Usage | None
+    cost: float | None
+
+
 @dataclass(slots=True)
 class Turn:
     """`ended` is the terminal reason, in the words of `conventions.md` 1.4; empty while the turn goes on."""

@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 
 from harness.messages import MODES
-from tests.scenarios.house import Done, House, Json, bash, call, together
+from tests.scenarios.house import STREAM, Done, House, Json, bash, call, together
 
+JUDGE = {"when": {"system": "permission check"}, "text": '{"decision": "ask", "reason": ""}', "times": "always"}
 # Where a person would be asked, a run with -p denies. `command`: sandboxed commands run unasked in acceptEdits.
 TABLE = """
                     default  acceptEdits  plan  auto  dontAsk  bypassPermissions
@@ -67,7 +68,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, House], d
     houses = {mode: furnish(House.make(tmp_path_factory.mktemp(mode))) for mode in HEADER}
 
     def run(mode: str) -> Done:
-        return houses[mode].acts(*actions(houses[mode]).values(), flags=("--permission-mode", mode, *RULES))
+        flags = (*STREAM, "--permission-mode", mode, *RULES)
+        return houses[mode].ask(JUDGE, {"calls": list(actions(houses[mode]).values())}, {"text": "Done."}, flags=flags)
 
     return houses, together({mode: partial(run, mode) for mode in HEADER})
 

@@ -123,7 +123,9 @@ def _situation(options: SessionOptions) -> _Situation:
     files.close()
     permit = starting_permit(options, chosen, roots, granted)
     note = confinement.note(permit.mode)
-    return _Situation(permit.rules, permit.mode, roots, granted, note, tuple(_warnings(chosen, permit.rules)))
+    return _Situation(
+        permit.effective, permit.mode, roots, permit.granted, note, tuple(_warnings(chosen, permit.rules))
+    )
 
 
 def _warnings(chosen: Settings, rules: Rules) -> Iterator[str]:

@@ -14,7 +14,7 @@ from harness.effects import Runs
 from harness.messages import Mode
 from harness.permissions.access import by_rule, decide_read, decide_write, from_mode
 from harness.permissions.bash import files, wrappers
-from harness.permissions.bash.forms import approves, forbids, writes_by_name
+from harness.permissions.bash.forms import approves, forbids, one_spaced, writes_by_name
 from harness.permissions.bash.named import absolute, named_paths, pieces
 from harness.permissions.bash.parse import parse
 from harness.permissions.bash.readonly import judge
@@ -26,6 +26,7 @@ from harness.permissions.paths import Roots, inside, may_cover, path_rule, place
 from harness.permissions.places import may_be_protected
 from harness.permissions.rules import Rule, Rules, broad, tool_rule
 from harness.permissions.suggest import command_rule
+from harness.permissions.wildcard import command_match
 from harness.sandbox.policy import Granted
 
 # Variables that change how output looks and nothing about what is run.
@@ -79,7 +80,9 @@ class _Judge:
     def judged(self) -> Judged:
         script = parse(self.run.command, self.run.cwd, self.roots.home)
         commands = tuple(self._with_nested(script, _NESTING))
-        decision = self._by_rules(script, commands) or self._critical(commands)
+        decision = self._by_rules(script, commands)
+        if not isinstance(decision, Deny):
+            decision = self._leaving() or decision or self._critical(commands)
         if decision:
             return Judged(decision, script)
         parts = tuple(self._part(command) for command in script.commands)
@@ -109,6 +112,14 @@ class _Judge:
                     if rule_ := path_rule(pool, family, where, self.roots):
                         return by_rule(rule_)
         return None
+
+    def _leaving(self) -> Decision | None:
+        """A call that asks to run outside the sandbox is the person's to decide, whatever rule or mode allows it."""
+        if not self.run.unsandboxed or self.sandbox is None or self.sandbox.level == "none":
+            return None
+        if not self.sandbox.may_leave:
+            return Deny("sandbox", "settings forbid commands outside the sandbox (sandbox.allowUnsandboxedCommands)")
+        return Ask("sandbox", "it asks to run outside the sandbox")
 
     def _critical(self, commands: Sequence[Command]) -> Decision | None:
         for command in commands:
@@ -140,7 +151,7 @@ class _Judge:
     def _overall(self, script: Script, hidden: str, parts: Sequence[Part]) -> Decision:
         if self.mode == "bypassPermissions" and not hidden:
             return from_mode("command", self.mode, "it is a command")
-        if self._sandboxed() and not hidden:
+        if self._sandboxed(parts) and not hidden:
             return Allow("sandbox", "it runs inside the sandbox")
         if script.unreadable:  # where a rule is concerned, for a person and not for a classifier
             return Ask("mode", hidden) if hidden else self._ask(script.unreadable[0])
@@ -164,17 +175,24 @@ class _Judge:
         decision = from_mode("command", self.mode, reason, suggestions)
         return Ask("mode", reason, suggestions=suggestions) if isinstance(decision, Allow) else decision
 
-    def _sandboxed(self) -> bool:
+    def _sandboxed(self, parts: Sequence[Part]) -> bool:
         """Whether the sandbox makes asking needless (`decisions.md` 2)."""
         granted = self.sandbox
         if granted is None or granted.level != "full" or self.run.unsandboxed or granted.auto_allow is False:
             return False
+        if any(command_match(one_spaced(glob), text) for glob in granted.excluded for text in self._texts(parts)):
+            return False  # it will not be inside
         if verdict("command sandboxed", self.mode) != "run":
             return False
         if granted.auto_allow:
             return True
         within_mode = all(inside(place(path, self.roots), self.roots) for path in granted.write)
         return self.mode == "acceptEdits" and granted.network == "none" and within_mode
+
+    def _texts(self, parts: Sequence[Part]) -> Iterator[str]:
+        yield one_spaced(self.run.command)
+        for part in parts:
+            yield from (" ".join(word.text for word in words) for words in wrappers.wrapped(part.command.words)[0])
 
     def _bare_rule(self) -> Rule | None:
         """A rule that allows all of Bash; `auto` has its classifier for that, and plan keeps asking."""

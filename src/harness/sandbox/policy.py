@@ -38,3 +38,5 @@ class Granted:
     network: Network = "none"
     write: tuple[Path, ...] = ()
     auto_allow: bool | None = None  # settings: sandbox.autoAllowBashIfSandboxed; None where unset
+    may_leave: bool = True  # settings: sandbox.allowUnsandboxedCommands; whether a call may ask to run outside
+    excluded: tuple[str, ...] = ()  # settings: sandbox.excludedCommands, as Bash rules' specifiers

@@ -1,10 +1,11 @@
 """Settings files read, limited to what counts from each, and made one."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from harness import paths
 from harness.errors import UsageError
@@ -15,7 +16,7 @@ from harness.settings.keys import REPOSITORY
 from harness.settings.layer import LIMIT, Layer, content, limited, parsed, read
 from harness.settings.merge import effective
 from harness.settings.places import Place
-from harness.settings.values import Asked, Settings, Status
+from harness.settings.values import Asked, AutoMode, Settings, Status
 
 _VENDOR_MODEL = re.compile(r"(claude-.*|default|sonnet|opus|haiku|fable|best|opusplan|inherit)(\[\w+\])?\Z")
 # Keys and endpoints: for no command to see.
@@ -132,6 +133,9 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         sandbox=enabled is not False,
         # `sandbox.enabled: true` keeps the meaning that people's settings were written for
         auto_allow=True if enabled and auto_allow is None else auto_allow,
+        unsandboxed=get("sandbox.allowUnsandboxedCommands") is not False,
+        excluded=tuple(get("sandbox.excludedCommands") or ()),
+        auto_mode=_auto_mode(get),
         deny_read=tuple(get("sandbox.filesystem.denyRead") or ()),
         deny_write=tuple(get("sandbox.filesystem.denyWrite") or ()),
         allow_read=tuple(get("sandbox.filesystem.allowRead") or ()),
@@ -142,6 +146,19 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         auto_memory_directory=get("autoMemoryDirectory"),
         environment=_environment(layers),
         own_environment={k: v for layer in layers if layer.source not in REPOSITORY for k, v in _env(layer)},
+    )
+
+
+def _auto_mode(get: Callable[[str], Any]) -> AutoMode:
+    timeout = get("autoMode.timeout") or 0
+    return AutoMode(
+        environment=tuple(get("autoMode.environment") or ()),
+        allow=tuple(get("autoMode.allow") or ()),
+        deny=(*(get("autoMode.deny") or ()), *(get("autoMode.soft_deny") or ())),
+        all_shell=bool(get("autoMode.classifyAllShell")),
+        model=get("autoMode.model"),
+        endpoint=get("autoMode.endpoint"),
+        timeout=timeout if timeout > 0 else AutoMode().timeout,
     )
 
 

@@ -1,7 +1,7 @@
 """The keys that settings files may hold: what each takes, and from whom it counts.
 
 Source: `permissions`, `hooks`, `sandbox` and the rest as in Claude Code's public settings reference;
-`endpoint`, `endpoints`, `prices`, `modelAliases` and `trustedPaths` are ours.
+`endpoint`, `endpoints`, `prices`, `modelAliases`, `trustedPaths`, `autoMode.model`, `.endpoint`, `.timeout` are ours.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,14 @@ permissions.disableAutoMode             string
 disableAutoMode                         string
 skipDangerousModePermissionPrompt       boolean     person
 useAutoModeDuringPlan                   boolean     person
-autoMode                                object      person
+autoMode.environment                    strings     person
+autoMode.allow                          strings     person
+autoMode.deny                           strings     person
+autoMode.soft_deny                      strings     person
+autoMode.classifyAllShell               boolean     person
+autoMode.model                          string      person
+autoMode.endpoint                       string      person
+autoMode.timeout                        number      person
 sandbox.enabled                         boolean     person
 sandbox.failIfUnavailable               boolean     true
 sandbox.autoAllowBashIfSandboxed        boolean     false

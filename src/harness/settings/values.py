@@ -49,6 +49,19 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoMode:
+    """What `auto` mode's classifier goes by besides its prompt, and which model is asked. `timeout` in seconds."""
+
+    environment: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    all_shell: bool = False  # no rule and no sandbox stands in for it
+    model: str | None = None
+    endpoint: str | None = None
+    timeout: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What all the files together say, checked; defaults where they are silent. `layers` are the lowest first."""
 
@@ -71,6 +84,9 @@ class Settings:
     directories: tuple[str, ...] = ()
     sandbox: bool = True
     auto_allow: bool | None = None
+    unsandboxed: bool = True  # whether a call may ask to run outside the sandbox
+    excluded: tuple[str, ...] = ()  # commands that run outside it
+    auto_mode: AutoMode = field(default_factory=AutoMode)
     deny_read: tuple[str, ...] = ()
     deny_write: tuple[str, ...] = ()
     allow_read: tuple[str, ...] = ()
