@@ -46,6 +46,12 @@ class FakeProvider:
     def estimate(self, request: Request) -> int:
         return len(request.messages)
 
+    async def ready(self) -> None:
+        return None
+
+    def weigh(self, request: Request) -> Sequence[float]:
+        return [1.0] * len(request.messages)
+
     async def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
         self.asked.append(list(request.messages))
         script = self.scripts.popleft()

@@ -216,4 +216,4 @@ def test_nothing_is_made_before_the_first_line(tmp_path):
 
 def test_a_system_event_is_kept_with_its_data(tmp_path):
     entry = write(tmp_path / "s.jsonl", System(subtype="init", data={"cwd": "/p"}))[0]
-    assert entry["event"] == {"type": "system", "subtype": "init", "data": {"cwd": "/p"}}
+    assert entry["event"] == {"type": "system", "subtype": "init", "data": {"cwd": "/p"}, "fold": {}}

@@ -1,9 +1,10 @@
-"""What a session begins with: its system prompt, the memory it wants, and what the person should know first."""
+"""What a session begins with: system prompt, wanted memory and compaction, and what a person should know first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness import prompt
+from harness.context.budget import Wanted as Compaction
 from harness.events import Notice
 from harness.memory import Wanted
 from harness.options import SessionOptions
@@ -41,3 +42,15 @@ def warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:
 def system_prompt(options: SessionOptions) -> str:
     base = prompt.system_prompt() if options.system_prompt is None else options.system_prompt
     return "\n\n".join(part for part in (base, options.append_system_prompt) if part)
+
+
+def compaction(chosen: Settings, env: Mapping[str, str]) -> Compaction:
+    share, window = env.get("CLAUDE_AUTOCOMPACT_PCT_OVERRIDE", ""), env.get("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "")
+    off = env.get("DISABLE_AUTO_COMPACT") in {"1", "true"} or env.get("DISABLE_COMPACT") in {"1", "true"}
+    return Compaction(
+        share=int(share) / 100
+        if share.isdecimal() and 10 <= int(share) <= 95
+        else min(95, max(10, chosen.compact_at)) / 100,
+        window=int(window) if window.isdecimal() and int(window) else chosen.compact_window,
+        auto=chosen.auto_compact and not off,
+    )

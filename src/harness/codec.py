@@ -237,6 +237,8 @@ def result_json(result: Result) -> Json:
         line["result"] = result.result
     if result.api_error_status is not None:
         line["api_error_status"] = result.api_error_status
+    if result.context is not None:
+        line["context"] = result.context
     if result.structured_output is not None:
         line["structured_output"] = result.structured_output
     return line

@@ -56,6 +56,7 @@ class System:
     type: ClassVar[str] = "system"
     subtype: Literal["init", "compact_boundary", "api_retry", "status", "hook_started", "hook_response"]
     data: dict[str, Any] = field(default_factory=dict)
+    fold: dict[str, Any] = field(default_factory=dict)  # for the session file: what it does to the history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class Result:
     structured_output: Any = None
     context_window: int | None = None
     max_output: int | None = None
+    context: dict[str, Any] | None = None  # what the conversation holds, see `context.account`
     by_model: dict[str, tuple[Usage, float]] = field(default_factory=dict)  # usage and cost of each that answered
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from harness import __version__
 from harness.codec import assistant_from, assistant_pieces, continues, line, message_json, plain, user_from
+from harness.context.fold import folded
 from harness.events import DURABLE, AssistantMessage, Event, UserMessage
 from harness.messages import HistoryMessage, Text, ToolResult, User
 from harness.paths import project_key
@@ -111,6 +112,10 @@ def replay(lines: Iterable[str]) -> list[HistoryMessage]:
     history: list[HistoryMessage] = []
     pieces: list[tuple[Json, Json]] = []
     for kind, message, extra in _messages(lines):
+        if kind == "fold":
+            history = folded([*history, assistant_from(pieces)] if pieces else history, message)
+            pieces = []
+            continue
         if pieces and not (kind == "assistant" and continues((message, extra), pieces)):
             history.append(assistant_from(pieces))
             pieces = []
@@ -137,6 +142,8 @@ def _messages(lines: Iterable[str]) -> Iterator[tuple[str, Json, Json]]:
             case {"type": "assistant" | "user" as kind, "message": dict(message)}:
                 extra = entry.get("harness")
                 yield kind, message, extra if isinstance(extra, dict) else {}
+            case {"type": "harness", "event": {"type": "system", "fold": dict(fold)}} if fold:
+                yield "fold", fold, {}
 
 
 def _now() -> str:

@@ -1,30 +1,31 @@
 """The agent loop: ask the model, run what it asks for, answer every call, until it ends its turn."""
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import anyio
 from anyio.abc import TaskGroup
 
+from harness.context.account import account
+from harness.context.keeper import CannotFit, Keeper, Trigger
 from harness.errors import ProviderError
 from harness.events import (
     Event,
     Notice,
     PreventContinuation,
-    Progress,
     Stopped,
     StreamRequestStart,
     UserMessage,
 )
 from harness.execute import Calls, ToolEnd, execute
 from harness.hooks.verdict import NOTHING, Verdict
-from harness.messages import Text, User, joined_text
+from harness.messages import HistoryMessage, Text, User, joined_text
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
+from harness.request import Interrupt, answer, heartbeat
 from harness.step import State, Step, settle, take
 from harness.turn import Spent, Turn
 
@@ -36,24 +37,6 @@ SENT_BACK_LIMIT = 8  # times in a row that Stop hooks may make the model go on
 __all__ = ["Deps", "Interrupt", "State", "asked", "run"]
 
 
-class Interrupt:
-    """A wish to stop that is never lost: it ends what runs now, or else what would run next."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._end: Callable[[], None] | None = None
-
-    def request(self) -> None:
-        self.requested = True
-        if self._end:
-            self._end()
-
-    def attach(self, end: Callable[[], None] | None) -> None:
-        self._end = end
-        if end and self.requested:
-            end()
-
-
 @dataclass(slots=True)
 class Deps:
     """The loop's ports. `heartbeat`: seconds between signs of life while the model is silent."""
@@ -62,6 +45,7 @@ class Deps:
     provider: Provider
     calls: Calls
     interrupt: Interrupt = field(default_factory=Interrupt)
+    keeper: Keeper | None = None  # None: the conversation is let grow
     max_turns: int | None = None
     heartbeat: float = 5.0
 
@@ -73,12 +57,14 @@ class Deps:
 async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
     """One turn: from the user's message to exactly one `stop` and one `result`."""
     turn = Turn()
+    if deps.keeper:
+        deps.keeper.spent = turn.aside
     async with aclosing(_begin(prompt, turn, state, deps)) as events:
         async for event in events:
             yield event
     while not turn.ended:
         while state.inbox:
-            state.messages.append(message := state.inbox.popleft())
+            state.add(message := state.inbox.popleft())
             yield UserMessage(message=message, source="steering")
         if deps.interrupt.requested:
             turn.end("aborted_streaming", "Interrupted by the user.")
@@ -86,6 +72,9 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
             turn.end("max_turns", f"Reached the maximum number of turns ({deps.max_turns}).")
             yield PreventContinuation(cause="max_turns", reason=turn.errors[-1])
         else:
+            async with aclosing(_fit(turn, state, deps)) as events:
+                async for event in events:
+                    yield event
             async with aclosing(_step(turn, state, deps)) as events:
                 async for event in events:
                     yield event
@@ -94,7 +83,7 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
                 async for event in events:
                     yield event
     yield Stopped(reason=turn.ended)
-    yield turn.result(deps.provider.model)
+    yield turn.result(deps.provider.model, _held(state, deps))
 
 
 async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
@@ -114,7 +103,7 @@ async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGen
         return
     if verdict.context:
         prompt = User((*prompt.parts, Text(f"<hook>\n{verdict.context}\n</hook>")))
-    state.messages.append(prompt)
+    state.add(prompt)
     yield UserMessage(message=prompt, source="prompt")
 
 
@@ -157,11 +146,81 @@ async def asked(deps: Deps, event: str, subject: str = "", **fields: Any) -> Asy
             deps.interrupt.attach(None)
 
 
+async def _fit(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
+    """Before each request: make it fit the window. A request that was refused as too long is made shorter anyway."""
+    if deps.keeper is None:
+        return
+    squeeze, turn.squeeze = turn.squeeze, False
+    fitting = _folding(deps.keeper.fit(_request(state, deps), state.ledger), state)
+    made = compact(state, deps, "auto") if squeeze else fitting
+    try:
+        async with aclosing(made) as events:
+            async for event in events:
+                yield event
+    except CannotFit as error:
+        turn.end(error.reason, str(error))
+        yield PreventContinuation(cause="context", reason=str(error))
+
+
+async def compact(state: State, deps: Deps, trigger: Trigger, focus: str = "") -> AsyncGenerator[Event, None]:
+    """Let a summary take the conversation's place. Raises CannotFit."""
+    if deps.keeper:
+        made = deps.keeper.compact(_request(state, deps), state.ledger, trigger, focus)
+        async with aclosing(_folding(made, state)) as events:
+            async for event in events:
+                yield event
+
+
+async def _folding(
+    made: AsyncGenerator[Event | list[HistoryMessage], None], state: State
+) -> AsyncGenerator[Event, None]:
+    """The events; each new history takes the old one's place, after the event that tells of it has been kept."""
+    async with aclosing(made) as items:
+        async for item in items:
+            if isinstance(item, list):
+                state.messages, state.rewritten = item, True
+            else:
+                yield item
+
+
+async def before_compaction(deps: Deps, trigger: str, focus: str) -> AsyncGenerator[Event | str, None]:
+    """What PreCompact hooks say: a text forbids it."""
+    fields = {"trigger": trigger, "custom_instructions": focus}
+    async with aclosing(asked(deps, "PreCompact", trigger, **fields)) as said:
+        async for item in said:
+            if not isinstance(item, Verdict):
+                yield item
+            elif (why := item.stop if item.block is None else item.block) is not None:
+                yield why
+
+
+async def after_compaction(deps: Deps, trigger: str, summary: str) -> AsyncGenerator[Event, None]:
+    fields = {"trigger": trigger, "compact_summary": summary}
+    async with aclosing(asked(deps, "PostCompact", trigger, **fields)) as said:
+        async for item in said:
+            if not isinstance(item, Verdict):
+                yield item
+
+
+def _held(state: State, deps: Deps) -> dict[str, Any] | None:
+    if deps.keeper is None:
+        return None
+    return account(deps.provider, _request(state, deps), deps.keeper.budget, deps.keeper.memory()).plain
+
+
+def _request(state: State, deps: Deps) -> Request:
+    tools, rewritten = deps.calls.toolbox.specs, state.rewritten
+    return Request(uuid4().hex, state.system, state.messages, tools, rewritten=rewritten)
+
+
 async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
     """One request to the model and the calls it asks for."""
+    if turn.ended or deps.interrupt.requested:
+        return  # nothing could be made to fit, or the person has had enough meanwhile
     step, asked = Step(), time.monotonic()
-    request = Request(uuid4().hex, state.system, state.messages, deps.calls.toolbox.specs)
+    request = _request(state, deps)
     turn.requests += 1
+    state.rewritten = False
     yield StreamRequestStart(
         request_id=request.id,
         model=deps.provider.model.id,
@@ -171,8 +230,8 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
     try:
         async with Mux[Event | ModelEvent | ToolEnd | Spent](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
-            mux.add(_answer(deps.provider, request), paced=False)
-            beat = mux.add(_heartbeat("request", asked, deps.heartbeat))
+            mux.add(answer(deps.provider, request), paced=False)
+            beat = mux.add(heartbeat("request", asked, deps.heartbeat))
             async for item in mux:
                 if isinstance(item, MessageEnd):
                     beat.drop()
@@ -184,26 +243,12 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
                 for call_id in step.schedule.ready():
                     step.running[call_id] = mux.add(execute(step.prepared[call_id].call, deps.calls))
     except ProviderError as error:
+        if error.kind == "overflow" and deps.keeper and not turn.overflows:
+            turn.overflows, turn.squeeze = 1, True
+            return
         turn.fail(error)
     finally:
         deps.interrupt.attach(None)
     interrupted, model = deps.interrupt.requested, deps.provider.model.id
     for event in settle(step, turn, state, model=model, interrupted=interrupted):
         yield event
-
-
-async def _answer(provider: Provider, request: Request) -> AsyncGenerator[ModelEvent, None]:
-    """The provider's stream, held to its contract: without a whole message at its end a step would wait for ever."""
-    whole = False
-    async with aclosing(provider.stream(request)) as events:
-        async for event in events:
-            whole = isinstance(event, MessageEnd)
-            yield event
-    if not whole:
-        raise ProviderError("protocol", "The model's answer ended without a whole message.", "Try again.")
-
-
-async def _heartbeat(what: str, began: float, every: float) -> AsyncGenerator[Event, None]:
-    while True:
-        await anyio.sleep(every)
-        yield Progress(what=what, elapsed=round(time.monotonic() - began, 1))

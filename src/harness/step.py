@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from harness.context.ledger import Ledger
 from harness.effects import only_reads
 from harness.errors import CATEGORIES
 from harness.events import (
@@ -45,11 +46,19 @@ INTERRUPTED = "Interrupted by the user: this call did not finish, and what it ha
 
 @dataclass(slots=True)
 class State:
-    """What a session remembers. `messages` is append-only; `inbox` holds steering for the next request."""
+    """What a session remembers. `messages` only grows, but for compaction, which replaces it; `inbox` holds
+    steering for the next request; `ledger` outlives every compaction."""
 
     system: str
     messages: list[HistoryMessage] = field(default_factory=list)
     inbox: deque[User] = field(default_factory=deque)
+    ledger: Ledger = field(default_factory=Ledger)
+    rewritten: bool = False  # since the last request, by a compaction
+
+    def add(self, message: HistoryMessage) -> None:
+        """Something was said or done; what we say ourselves goes into `messages` alone."""
+        self.messages.append(message)
+        self.ledger.note(message)
 
 
 @dataclass(slots=True)
@@ -143,7 +152,7 @@ def _record_reply(end: MessageEnd, step: Step, turn: Turn, state: State, calls: 
         step.push(call, calls)
     turn.text, turn.stop = message.text, message.stop
     turn.spend(message.model, message.usage, end.cost)
-    state.messages.append(message)
+    state.add(message)
     yield AssistantMessage(message=message, cost=end.cost)
     yield StopReason(message_id=message.id, reason=message.stop)
 
@@ -152,7 +161,7 @@ def _record_result(end: ToolEnd, step: Step, turn: Turn, state: State) -> Iterat
     if end.outcome == "denied":
         call = step.prepared[end.result.call_id].call
         turn.denials.append(Denial(tool_name=call.name, tool_use_id=call.id, tool_input=dict(call.input or {})))
-    state.messages.append(end.result)
+    state.add(end.result)
     yield UserMessage(message=end.result, source="tool")
 
 
@@ -160,7 +169,7 @@ def settle(step: Step, turn: Turn, state: State, *, model: str, interrupted: boo
     """After the step: every call has an answer; then decide whether the turn goes on."""
     if step.reply is None and step.said and turn.error is None:
         partial = Assistant(uuid4().hex, (Text("".join(step.said)),), model=model)
-        state.messages.append(partial)
+        state.add(partial)
         yield AssistantMessage(message=partial, interrupted=True)
     for call in step.open_calls:
         result = ToolResult(call.id, (Text(INTERRUPTED),), is_error=True, data=f"Error: {INTERRUPTED}")

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProviderError
 from harness.events import Denial, Result, ResultSubtype
@@ -38,12 +39,18 @@ class Turn:
     ended: str = ""
     error: ProviderError | None = None
     errors: list[str] = field(default_factory=list)
+    overflows: int = 0  # requests that were refused as too long
+    squeeze: bool = False  # the next one is to be made shorter first
 
     def spend(self, model: str, usage: Usage | None, cost: float | None) -> None:
         """A message has come. Each is priced when it comes: another model later changes nothing of it."""
+        self.usage += usage or Usage()
+        self.aside(model, usage, cost)
+
+    def aside(self, model: str, usage: Usage | None, cost: float | None) -> None:
+        """A request beside the conversation (a compaction): it costs, but is none of the turn's own usage."""
         before, paid = self.by_model.get(model, (Usage(), 0.0))
         self.by_model[model] = before + (usage or Usage()), paid + (cost or 0.0)
-        self.usage += usage or Usage()
         self.cost += cost or 0.0
         self.priced += cost is not None
         self.unpriced += cost is None
@@ -57,7 +64,7 @@ class Turn:
         self.error = error
         self.ended = "prompt_too_long" if error.kind == "overflow" else "api_error"
 
-    def result(self, model: Model) -> Result:
+    def result(self, model: Model, context: dict[str, Any] | None = None) -> Result:
         """The turn's one result. A failed request is `success` with `is_error`, as the SDKs expect it."""
         return Result(
             subtype=self._subtype(),
@@ -79,6 +86,7 @@ class Turn:
             total_cost_usd=self.cost,
             cost_known=self.priced > 0 and not self.unpriced,
             exit_code=self._exit_code(),
+            context=context,
         )
 
     def _subtype(self) -> ResultSubtype:

@@ -16,7 +16,7 @@ END_TIMEOUT = 1.5  # all of them together: somebody wants to leave
 EVENTS = frozenset(
     {
         "PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "Stop", "SubagentStart",
-        "SubagentStop", "PreCompact", "SessionStart", "SessionEnd", "Notification", "PermissionRequest",
+        "SubagentStop", "PreCompact", "PostCompact", "SessionStart", "SessionEnd", "Notification", "PermissionRequest",
     }
 )  # fmt: skip
 

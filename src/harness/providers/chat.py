@@ -4,7 +4,7 @@ What reads answers is imported when the first answer begins: start-up waits for 
 """
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from harness.providers.encode import Encoder, dump
 from harness.providers.http import client
 from harness.providers.options import Options, checked_key, shown_url
 from harness.providers.port import MessageEnd, Model, ModelEvent, Request, Retrying, Told
+from harness.providers.prefix import Prefix
 from harness.providers.profile import Profile
 from harness.providers.profiler import Aside, Profiler
 from harness.providers.quirks import Quirks, learn, wire_effort
@@ -56,6 +57,7 @@ class ChatProvider:
         self._attempt = Attempt(self._client, base_url, options)
         self._encoder = Encoder(self._known_quirks())
         self._counter = Counter()
+        self._prefix = Prefix()
         self._profiler: Profiler | None = None
         self._told_cut = False
         self._offered: tuple[bytes, Offered] | None = None
@@ -87,6 +89,12 @@ class ChatProvider:
     def estimate(self, request: Request) -> int:
         return self._counter.estimate(request)
 
+    async def ready(self) -> Told | None:
+        return await self._profiler.ready() if self._profiler else None
+
+    def weigh(self, request: Request) -> Sequence[float]:
+        return self._counter.weigh(request)
+
     async def models(self) -> list[str]:
         """The ids of the models that the server has.
 
@@ -105,12 +113,15 @@ class ChatProvider:
         tries = 0
         while True:
             streamed = False
+            if told := await self.ready():
+                yield told
             if self._profiler:
-                if told := await self._profiler.ready():
-                    yield told
                 await self._recount(request)
             try:
-                async with aclosing(self._answer(request)) as events:
+                body = self._body(request)
+                if told := self._checked(request):
+                    yield told
+                async with aclosing(self._answer(request, body)) as events:
                     async for event in events:
                         streamed = True
                         yield event
@@ -131,8 +142,7 @@ class ChatProvider:
                 yield Retrying(tries, self._options.max_retries, delay, failure.what, failure.kind, failure.status)
             await self._sleep(delay)
 
-    async def _answer(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
-        body = self._body(request)
+    async def _answer(self, request: Request, body: bytes) -> AsyncGenerator[ModelEvent, None]:
         decoder: Decoder | None = None
 
         def begin() -> "Decoder":
@@ -229,6 +239,15 @@ class ChatProvider:
         sent = (dump(k) + b":" + v for k, v in fields.items() if v and k not in quirks.dropped)
         return b"{" + b",".join(sent) + b"}"
 
+    def _checked(self, request: Request) -> Told | None:
+        """A request that does not begin with the one before costs the server its cache: never unsaid."""
+        if request.side:
+            return None
+        where = self._prefix.broken(request.tools, self._encoder.runs, declared=request.rewritten)
+        if not where:
+            return None
+        return Told("prefix", f"This request differs from the last one in {where}: the server's cache starts anew.")
+
     # What goes wrong
 
     def _adapted(self, request: Request, failure: ProviderError) -> tuple[Request, Told | None]:
@@ -249,6 +268,7 @@ class ChatProvider:
         if learnt is None:
             return request, None
         self._encoder.quirks, what = learnt
+        self._prefix.forget()  # it is said below
         if self._options.learnt_file:
             quirk_store.save(self._options.learnt_file, self._model.endpoint, self._model.id, learnt[0])
         return request, Told("adapted", f"{self._model.endpoint}: {what} from now on ({failure.what}).")
@@ -275,6 +295,7 @@ class ChatProvider:
         self._model = replace(self._model, id=after, context_window=None, max_output=None)
         self._encoder.quirks = self._known_quirks()
         self._counter = Counter()
+        self._prefix.forget()
         if self._profiler:
             self._profiler.begin(after)
         return Told("fallback", f"{before} failed ({failure.what}); going on with {after}.", level="warning")

@@ -48,6 +48,11 @@ class Counter:
             return round(self._anchor + self._ratio * sum(self._costs[self._anchored :]))
         return round(self._ratio * (self._prefix(request) + sum(self._costs)))
 
+    def weigh(self, request: Request) -> Sequence[float]:
+        """Of each message, without a margin."""
+        self._take(request.messages)
+        return tuple(self._costs)
+
     def counted(self, request: Request, usage: Usage) -> Cut | None:
         """The server has counted the request. What it did not read in full is no anchor, and is returned."""
         self._take(request.messages)

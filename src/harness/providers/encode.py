@@ -35,6 +35,7 @@ class Encoder:
     quirks: Quirks
     extras: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     call_ids: set[str] = field(default_factory=set)  # of all calls in the history last encoded
+    runs: list[bytes] = field(default_factory=list)  # of the request last encoded, the system message first
     _known: list[HistoryMessage] = field(default_factory=list)
     _runs: list[_Run] = field(default_factory=list)
     _system: str = ""
@@ -49,7 +50,8 @@ class Encoder:
             self._system, self._system_bytes = system, dump({"role": "system", "content": system})
         self._take(history)
         runs = [run.encoded for run in self._runs if run.encoded]
-        return b"[" + b",".join([self._system_bytes, *runs] if system else runs) + b"]"
+        self.runs = [self._system_bytes, *runs] if system else runs
+        return b"[" + b",".join(self.runs) + b"]"
 
     def _forget(self) -> None:
         self._known.clear()

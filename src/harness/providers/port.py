@@ -30,6 +30,8 @@ class Request:
     messages: Sequence[HistoryMessage]
     tools: bytes = b"[]"
     max_output: int | None = None
+    rewritten: bool = False  # on purpose, and said: it does not begin with the request before
+    side: bool = False  # beside the conversation: the next request does not continue this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,14 @@ class Provider(Protocol):
 
     def estimate(self, request: Request) -> int:
         """How many tokens the request will hold, roughly; used where the server has not told yet."""
+        ...
+
+    async def ready(self) -> Told | None:
+        """Wait, not long and only once, until the window is known; what people should know of it."""
+        ...
+
+    def weigh(self, request: Request) -> Sequence[float]:
+        """Tokens of each of the request's messages, roughly."""
         ...
 
     def stream(self, request: Request) -> AsyncGenerator[ModelEvent, None]:

@@ -105,6 +105,7 @@ allowedMcpServers                       list        managed
 deniedMcpServers                        list
 autoCompactEnabled                      boolean
 autoCompactWindow                       number
+autoCompactPercent                      integer
 autoMemoryEnabled                       boolean
 autoMemoryDirectory                     string      person
 claudeMdExcludes                        strings

@@ -91,6 +91,9 @@ class Settings:
     deny_write: tuple[str, ...] = ()
     allow_read: tuple[str, ...] = ()
     allow_write: tuple[str, ...] = ()
+    compact_at: int = 80  # per cent of the usable window
+    compact_window: int | None = None  # tokens
+    auto_compact: bool = True
     memory_excluded: tuple[str, ...] = ()  # globs on absolute paths
     memory_of_owner: str = ""
     auto_memory: bool | None = None

@@ -36,6 +36,8 @@ class Slash(NamedTuple):
 
 
 COMMANDS: dict[str, Slash] = {
+    "compact": Slash("context:compact", "let a summary take the conversation's place", "[FOCUS | --preview]"),
+    "context": Slash("context:context", "show what the next request will hold"),
     "help": Slash("basic:help_", "list the commands"),
     "init": Slash("memory:init", "write a CLAUDE.md for this repository", asks_model=True),
     "memory": Slash("memory:memory", "list the standing instructions; allow one from outside", "[allow FILE]"),

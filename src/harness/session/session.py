@@ -1,19 +1,20 @@
 """A session: its wiring and its lifetime. Every surface drives this one, and reads the same events."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
-from functools import cached_property, partial
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import anyio
 from anyio.abc import TaskGroup
 
-from harness import PROTOCOL_LEVEL, __version__, beginnings, paths, prompt, settings
+from harness import PROTOCOL_LEVEL, __version__, beginnings, paths, prompt
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
-from harness.connection import connection, second
+from harness.context.account import Account, account
+from harness.context.keeper import Keeper
+from harness.context.work import in_work
 from harness.definitions import Definitions
 from harness.definitions import load as load_definitions
 from harness.errors import HarnessError
@@ -22,15 +23,14 @@ from harness.execute import Calls
 from harness.files import Files
 from harness.hooks.verdict import Verdict
 from harness.journal import Journal, session_file
-from harness.loop import Deps, Interrupt, State, asked, run
+from harness.loop import Deps, State, after_compaction, asked, before_compaction, compact, run
 from harness.memory import Memory, told
 from harness.messages import Assistant, Mode, Text, User
-from harness.mux import aside
 from harness.options import SessionOptions
 from harness.permissions import removed_tools
 from harness.permit import starting_permit
-from harness.providers import connect
-from harness.providers.port import Model, Provider, Told
+from harness.providers.port import Provider, Request, Told
+from harness.request import Interrupt
 from harness.sandbox import open_shell
 from harness.settings import Settings
 from harness.toolbox import Toolbox
@@ -80,7 +80,20 @@ class Session:
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
         )
         self._started = ""  # what SessionStart hooks said, for the first prompt
-        self._deps = Deps(tasks, provider, calls, self._interrupt, options.max_turns, options.heartbeat)
+        self._keeper = Keeper(
+            tasks,
+            provider,
+            self._interrupt,
+            beginnings.compaction(chosen, options.env),
+            results,
+            todos=lambda: context.todos,
+            memory=self.memory.opening,
+            in_work=lambda room: in_work(files, self._cwd, self._state.ledger.files, room),
+            before=lambda trigger, focus: before_compaction(self._deps, trigger, focus),
+            after=lambda trigger, text: after_compaction(self._deps, trigger, text),
+            heartbeat=options.heartbeat,
+        )
+        self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.max_turns, options.heartbeat)
         self._notices += beginnings.warnings(chosen, self.permit.rules)
         self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
 
@@ -194,6 +207,31 @@ class Session:
         yield self._kept(Stopped(reason=turn.ended))
         yield self._kept(turn.result(self._provider.model))
 
+    def account(self) -> Account:
+        """What the next request will hold, by category."""
+        return account(self._provider, self._next(), self._keeper.budget, self.memory.opening())
+
+    async def compact(self, focus: str = "") -> AsyncGenerator[Event, None]:
+        """Let a summary take the place of the conversation, but for its last exchanges.
+
+        Raises:
+            HarnessError: even so it would not fit.
+        """
+        self._running = True
+        try:
+            async with aclosing(compact(self._state, self._deps, "manual", focus)) as events:
+                async for event in events:
+                    yield self._kept(event)
+        finally:
+            self._running = self._interrupt.requested = False
+
+    def compacted(self) -> str:
+        """What of ours a compaction would keep: for who wants to look before."""
+        return self._keeper.preview(self._next(), self._state.ledger)
+
+    def _next(self) -> Request:
+        return Request("", self._state.system, self._state.messages, self._toolbox.specs)
+
     def close(self) -> None:
         if self._journal:
             self._journal.close()
@@ -282,45 +320,3 @@ class Session:
             "endpoint": self._provider.model.endpoint,
             "sandbox": self._confinement.level,
         }
-
-
-@asynccontextmanager
-async def open_session(options: SessionOptions, provider: Provider | None = None) -> AsyncIterator[Session]:
-    """A session, and the end of everything it started. `provider`: another than the one that is configured.
-
-    Raises:
-        HarnessError: settings, flags or environment that cannot be used, or no endpoint to talk to.
-    """
-    chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
-    told: list[Told] = []
-    connect_classifier: Callable[[], Awaitable[Provider]] | None = None
-    try:
-        async with anyio.create_task_group() as tasks:
-            if provider is None:
-                provider = await connect(connection(options, chosen), told.append, partial(aside, tasks))
-                connect_classifier = partial(_judge, options, chosen, provider.model)
-            session = Session(options, chosen, provider, tasks)
-            session.connect_classifier = connect_classifier
-            for notice in told:
-                session.tell(notice)
-            try:
-                yield session
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await session.end()
-                session.close()
-                tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # What the surface itself raised comes out wrapped by the task group; the pumps' own errors never do.
-        if len(group.exceptions) > 1:
-            raise
-        raise group.exceptions[0] from None
-    finally:
-        if provider:
-            with anyio.CancelScope(shield=True):
-                await provider.aclose()
-
-
-async def _judge(options: SessionOptions, chosen: Settings, model: Model) -> Provider:
-    """The classifier's own way to a model: it must not mix its requests into what is known of the conversation."""
-    return await connect(second(options, chosen, model), lambda _told: None)

@@ -1,0 +1,1 @@
+"""What the next request holds and whether it fits: accounting, and the compaction that makes it fit."""

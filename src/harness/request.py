@@ -1,0 +1,46 @@
+"""One request to the model: held to its contract, interruptible, with signs of life while it is silent."""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import anyio
+
+from harness.errors import ProviderError
+from harness.events import Event, Progress
+from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
+
+
+class Interrupt:
+    """A wish to stop that is never lost: it ends what runs now, or else what would run next."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._end: Callable[[], None] | None = None
+
+    def request(self) -> None:
+        self.requested = True
+        if self._end:
+            self._end()
+
+    def attach(self, end: Callable[[], None] | None) -> None:
+        self._end = end
+        if end and self.requested:
+            end()
+
+
+async def answer(provider: Provider, request: Request) -> AsyncGenerator[ModelEvent, None]:
+    """The provider's stream, held to its contract: without a whole message at its end a step would wait for ever."""
+    whole = False
+    async with aclosing(provider.stream(request)) as events:
+        async for event in events:
+            whole = isinstance(event, MessageEnd)
+            yield event
+    if not whole:
+        raise ProviderError("protocol", "The model's answer ended without a whole message.", "Try again.")
+
+
+async def heartbeat(what: str, began: float, every: float) -> AsyncGenerator[Event, None]:
+    while True:
+        await anyio.sleep(every)
+        yield Progress(what=what, elapsed=round(time.monotonic() - began, 1))
