@@ -12,7 +12,7 @@ from harness.permissions.bash.options import Spec
 from harness.permissions.bash.programs import READERS
 
 FILES = ["src/a.py", "src/b.txt", "README.md", "'with space.txt'", "data.csv", "./src", ".", "src/../data.csv", "*.md",
-         "src/*", "*", "-", "-- data.csv", "nope", "/dev/null", "~", "~/.profile", "/etc/hosts", "$x", '"$x"', "link"]  # fmt: skip
+         "src/*", "*", "-", "-- data.csv", "nope", "/dev/null", "~", "~/.profile", "/etc/hosts", "$x", '"$x"', "link", "$(echo -o made)", '"$(echo made)"']  # fmt: skip
 PATTERNS = ["def", "'a.*b'", "-e x", "x", "'[a-z]'", '"two words"', "^$", "made"]
 VALUES = ["1", "3", "x", "made", "-o", "-omade", "--output=made", "--set=2020-01-01", "touch", "'%H'", "'%G?'", "-i", "-d", "','", "name",
           "=", "+2", "-1", "always", "src", "'1,2'", "x1", "1c", "0", "l", "2M", "'signature'"]  # fmt: skip
@@ -64,7 +64,9 @@ DANGERS: dict[str, list[str]] = {
             "rev-list --all --objects", "diff-index HEAD", "diff-files", "check-ignore --stdin", "help log", "alias", "lg", "whatchanged -n1", "status -s",
             "diff --no-index data.csv README.md", "log -L1,2:src/a.py", "log -S def -G x", "diff --submodule=log", "range-diff x", "var GIT_EDITOR", "--version"],
 }  # fmt: skip
-DOERS = ["touch made", "cp data.csv made", "tee made", "rm data.csv", "mkdir made", "awk 'BEGIN{system(\"touch made\")}'", "tar cf made src", "env touch made",
+DOERS = ["touch made", "nice -n $(echo 3 touch made) ls", "timeout -s $x 1 ls", "timeout -k $(echo 1 2 touch made) ls",
+         "for x in '-v a[$(touch${IFS}made)]'; do test $x; done", "for x in -v; do test \"$x\" 'a[$(touch made)]'; done",
+         "for x in '-o made' '--output=made'; do sort $x; git log $x; ls $x; done", "cp data.csv made", "tee made", "rm data.csv", "mkdir made", "awk 'BEGIN{system(\"touch made\")}'", "tar cf made src", "env touch made",
          "tar -tf x --checkpoint=1 --checkpoint-action=exec=touch", "eval 'touch made'", "export PATH=src", "exec touch made", ". src/b.txt", "source src/b.txt",
          "trap 'touch made' EXIT", "mapfile -C 'touch made' -c1 x", "alias ls=touch", "hash -p /usr/bin/touch ls", "read x", "bash -c 'touch made'", "sh x",
          "xargs touch", "xargs -n1 touch", "coproc touch made", "declare x=1", "local x", "set -x", "shopt -s expand_aliases", "unset x", "enable -f x y",

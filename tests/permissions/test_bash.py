@@ -137,7 +137,8 @@ def test_too_many_words_behind_a_wrapper_ask():
      "git branch --abbrev made", "git tag -n -d v1", "git stash -p list", "git log --show-signature", "git log --format=%G?", "git show --pretty=x%+GS",
      "git for-each-ref --format='%(signature)'", "git branch --sort=-signature:key", "date -I --set=2020-01-01", "tree -Lo 2 made", "file -p a", "file -z a",
      "diff -l a b", "od -w /etc/shadow", "strings @a", "ls | [ x = x ] > made", "ls && ( ls ) > made", "ls | { cat; } > made",
-     "! { ls; } > made", "ls || if ls; then ls; fi > made", "[[ -f a ]] > made", "ls | while ls; do ls; done >> made"],
+     "! { ls; } > made", "ls || if ls; then ls; fi > made", "[[ -f a ]] > made", "nice -n $(echo 3 curl) ls", "timeout -s $x 5 ls", "head -n $(echo 1 /etc/shadow)", "grep $x a",
+     "grep /etc/* x", "head -n ../* a", "for x in '-v a[$(id)]'; do test $x; done", "for x in -v; do test \"$x\" 'a[$(id)]'; done", "ls \u115f", "ls | while ls; do ls; done >> made"],
 )  # fmt: skip
 def test_not_read_only(line):
     assert command(line) == "ask"
@@ -147,6 +148,12 @@ def test_not_read_only(line):
     "line", ["git status -uno", "git tag -n5", "date -Iseconds", "od -w8 a", "tree -L 2", "git blame --abbrev a"]
 )
 def test_an_option_with_its_value_in_the_same_word_reads(line):
+    assert command(line) == "allow"
+
+
+@pytest.mark.parametrize("line", ['grep "$x" a', "grep foo.* src", "grep -r --include=*.py x .", "head -n $((1+2)) a", 'head -n "$n" a', 'test -f "$x"',
+                                  "test ! -f a", 'test "$a" = "$b"', "ls -I *.pyc", "nice -n 3 ls"])  # fmt: skip
+def test_what_expands_in_one_word_reads(line):
     assert command(line) == "allow"
 
 

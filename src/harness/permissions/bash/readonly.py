@@ -69,7 +69,8 @@ def _by_spec(name: str, spec: Spec, arguments: Sequence[Word]) -> Reading | str:
     if spec.operands not in {"paths", "pattern"}:
         return Reading()
     if spec.operands == "pattern" and not parsed.used & {"e", "regexp", "files", "type-list"}:
-        operands = operands[1:]
+        operands = operands[1:] if operands and operands[0].whole else operands
+    operands += [word for i, word in enumerate(arguments) if i not in parsed.operands and not _one_option(word)]
     if any(word.loose - {"glob", "tilde"} for word in operands):
         return "which file it reads is known only when it runs"
     deep = spec.deep == "*" or bool(
@@ -78,6 +79,11 @@ def _by_spec(name: str, spec: Spec, arguments: Sequence[Word]) -> Reading | str:
     if not operands and (spec.implicit or deep):
         operands = [HERE]
     return Reading(tuple(word for word in operands if word.text != "-"), deep)
+
+
+def _one_option(word: Word) -> bool:
+    """Whether an option or its value stays one word; else some of it could become a file to read."""
+    return word.whole or (word.text.startswith("-") and word.loose <= {"glob", "tilde"})
 
 
 # ---- programs that options alone do not decide
@@ -186,12 +192,19 @@ def _strings(words: Sequence[Word]) -> Reading | str:
     return _by_spec("strings", READERS["strings"], words[1:])
 
 
-_TEST_FORBIDDEN = frozenset({"-v", "-R"})  # they evaluate a subscript
+_UNARY = names("-b -c -d -e -f -g -h -k -n -p -r -s -u -w -x -z -L -S -G -N -O -t")  # -v and -R evaluate a subscript
+_BINARY = names("= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef")
 
 
 def _test(words: Sequence[Word]) -> Reading | str:
-    plain = all(not word.loose - {"variable", "tilde"} for word in words)
-    if not plain or _TEST_FORBIDDEN & {word.text for word in words}:
+    """A variable may hold an operator, so that only forms whose operator is written count."""
+    terms = words[1:] if words[0].text == "test" else words[1:-1]
+    if len(terms) > 1 and terms[0].raw == "!":
+        terms = terms[1:]
+    unary = len(terms) == 2 and terms[0].literal and terms[0].text in _UNARY
+    binary = len(terms) == 3 and terms[1].literal and terms[1].text in _BINARY
+    one = len(terms) < 2 or unary or binary
+    if not one or not all(word.whole and not word.loose - {"variable", "tilde"} for word in terms):
         return "this test may execute something"
     if words[0].text == "[[" and any(word.loose for word in words):
         return "this test may execute something"

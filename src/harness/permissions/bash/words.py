@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v"}
 _PLAIN = re.compile(r"[\w@%+=:,./^-]+")
+_ONE_STRING = re.compile(r'[\w=.-]*"(?:(?!\$\{?@)[^"])*"')
 _BRACE = re.compile(r"\{[^{}\s]*(,|\.\.)[^{}\s]*\}")
 _PARAMETER = re.compile(r"\$(\w+|[@*#?$!-]|\{\w+\}|\{#\w+\}|\{\w+(:?[-+]|##?|%%?)[\w./*-]*\})\Z")
 # Unquoted, these would end a word: meeting one means that grammar and quoting disagree.
@@ -29,6 +30,11 @@ class Word:
     def literal(self) -> bool:
         """Whether `text` is exactly what the program gets."""
         return not self.loose
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one word to the program too: what expands stands in double quotes."""
+        return not self.loose - {"tilde", "arithmetic"} or bool(_ONE_STRING.fullmatch(self.raw))
 
     @property
     def canonical(self) -> str:

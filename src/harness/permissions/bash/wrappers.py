@@ -83,6 +83,8 @@ def _after(words: Sequence[Word]) -> Sequence[Word] | None:
         if option == "--":
             break
         if valued and re.fullmatch(valued, option):
+            if index >= len(words) or not words[index].literal:  # it could become the program
+                return None
             index += 1
         elif not (plain and re.fullmatch(plain, option)):
             return None
