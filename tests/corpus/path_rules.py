@@ -22,7 +22,7 @@ from tests.corpus.decisions import Case, decided, linked, roots_for, run
 
 def effect(tool: str, written: str, roots: Roots) -> Effect:
     """As the tools declare it: absolute, `..` folded; a glob reads the directory before its first wildcard."""
-    if tool in {"Glob", "Grep"}:
+    if tool in {"Glob", "Grep"} and re.search(r"[*?\[]", written):
         written = re.split(r"[*?\[]", written)[0].rpartition("/")[0] or ("/" if written.startswith("/") else ".")
     path = str(roots.home) + written[1:] if written.startswith("~/") else written
     absolute = Path(os.path.normpath(roots.cwd / path))
