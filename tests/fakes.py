@@ -42,6 +42,7 @@ class FakeProvider:
         self.scripts = deque(scripts)
         self.asked: list[list[Any]] = []
         self.model = Model("fake", "http://fake")
+        self.only_offered = False
 
     def estimate(self, request: Request) -> int:
         return len(request.messages)
@@ -83,6 +84,10 @@ class FakeTools:
     log: list[tuple[str, str]] = field(default_factory=list)
     specs: bytes = b"[]"
     names: Sequence[str] = ("read", "write")
+    pending: bool = False
+
+    def reveal(self) -> Sequence[str]:
+        return ()
 
     def find(self, name: str) -> Tool | None:
         kinds: dict[str, type[Reads | Writes]] = {"read": Reads, "write": Writes}

@@ -30,6 +30,15 @@ class Toolbox(Protocol):
     @property
     def names(self) -> Sequence[str]: ...
 
+    @property
+    def pending(self) -> bool:
+        """Whether the specs are to change at the next declared break."""
+        ...
+
+    def reveal(self) -> Sequence[str]:
+        """That break: the names that entered the specs."""
+        ...
+
     def find(self, name: str) -> Tool | None: ...
 
     def parse(self, tool: Tool, given: Mapping[str, Any]) -> Any:

@@ -151,6 +151,10 @@ async def _fit(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, No
     if deps.keeper is None:
         return
     squeeze, turn.squeeze = turn.squeeze, False
+    if deps.calls.toolbox.pending and (turn.requests == 0 or deps.provider.only_offered):
+        names = deps.calls.toolbox.reveal()
+        state.rewritten = state.rewritten or bool(state.messages)
+        yield Notice(level="info", cause="tools", text=f"The request offers more tools now: {', '.join(names)}.")
     fitting = _folding(deps.keeper.fit(_request(state, deps), state.ledger), state)
     made = compact(state, deps, "auto") if squeeze else fitting
     try:

@@ -82,6 +82,10 @@ class ChatProvider:
         return self._profiler.profile if self._profiler else None
 
     @property
+    def only_offered(self) -> bool:
+        return bool(self.profile) and self.profile is not None and self.profile.server == "llama.cpp"
+
+    @property
     def quirks(self) -> Quirks:
         """What is known of this server and model; for `harness doctor`."""
         return self._encoder.quirks

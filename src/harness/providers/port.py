@@ -80,6 +80,11 @@ class Provider(Protocol):
     @property
     def model(self) -> Model: ...
 
+    @property
+    def only_offered(self) -> bool:
+        """Whether the server keeps the model to the tools that the request offers (by a grammar)."""
+        ...
+
     def estimate(self, request: Request) -> int:
         """How many tokens the request will hold, roughly; used where the server has not told yet."""
         ...

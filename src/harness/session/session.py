@@ -13,6 +13,7 @@ from harness import PROTOCOL_LEVEL, __version__, beginnings, paths, prompt
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
 from harness.context.account import Account, account
+from harness.context.budget import LEAN_WINDOW
 from harness.context.keeper import Keeper
 from harness.context.work import in_work
 from harness.definitions import Definitions
@@ -64,7 +65,7 @@ class Session:
         self._state = State(beginnings.system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
-        context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden)
+        context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
         self._notices: list[Notice] = []
@@ -240,6 +241,10 @@ class Session:
     async def _begun(self) -> AsyncGenerator[Event, None]:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
         hooks, self._begins = self._deps.hooks, False
+        if told := await self._provider.ready():
+            self.tell(told)
+        if (limits := self._keeper.budget) and limits.window <= LEAN_WINDOW:
+            self._toolbox.lean()
         if hooks and hooks.matching("SessionStart", "startup"):
             async with aclosing(asked(self._deps, "SessionStart", "startup", source="startup")) as said:
                 async for item in said:

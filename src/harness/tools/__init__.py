@@ -16,8 +16,15 @@ TOOLS = {
     "Grep": "grep",
     "Read": "read",
     "TodoWrite": "todo",
+    "ToolSearch": "toolsearch",
     "Write": "write",
 }
+# Seldom needed: found by ToolSearch, so that a first request is small.
+DEFERRED = frozenset({"NotebookEdit", "WebFetch", "TaskOutput", "TaskStop"})
+# What a small window has room for; ToolSearch, offered where something is deferred, finds the rest.
+LEAN = frozenset({"Bash", "Edit", "Read", "ToolSearch", "Write"})
+# Names that models and people know from elsewhere.
+ALIASES = {"Task": "Agent", "BashOutput": "TaskOutput", "KillShell": "TaskStop", "KillBash": "TaskStop"}
 SPECS_FILE = Path(__file__).with_name("specs.json")
 SPECS = SPECS_FILE.read_bytes()  # a JSON array of chat-completions function specs, sorted by name
 

@@ -71,7 +71,8 @@ class Context:
 
     `decided` maps a path as written to the real place (`Files.real`) that was decided on: set for every path in a
     call's effects once it is allowed. Without an entry only places inside the roots are opened. `seen` goes by
-    real places. `hidden` are gitignore-style globs, anchored at `/`, of what Glob and Grep must not show.
+    real places. `hidden` are gitignore-style globs, anchored at `/`, of what Glob and Grep must not show. `search`
+    finds specs of tools that are not in the request.
     """
 
     cwd: Path
@@ -83,6 +84,7 @@ class Context:
     failed_edits: dict[str, str] = field(default_factory=dict)
     decided: dict[Path, Path] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    search: Callable[[str, int], Sequence[dict[str, Any]]] = lambda _query, _limit: ()
 
 
 Stream = AsyncGenerator[Progress | Output, None]
