@@ -62,7 +62,7 @@ class Toolbox:
                 self._encode()
 
     def lean(self) -> None:
-        """Before the first request: only the few tools that a small window has room for; ToolSearch finds the others."""
+        """Before the first request: only the few tools that a small window has room for; ToolSearch finds others."""
         self._deferred |= {name for name in self._all if name not in tools.LEAN}
         self._order = [name for name in self._all if self._offered(name)]
         self._encode()
