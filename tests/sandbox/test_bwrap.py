@@ -63,11 +63,10 @@ def test_secrets_are_hidden_also_when_the_home_is_the_project():
     assert (layers[HOME], layers[SSH]) == (Layer.WRITE, Layer.HIDDEN_DIR)
 
 
-def test_a_directory_is_hidden_by_a_read_only_tmpfs_and_a_file_by_nothing():
+def test_a_directory_is_hidden_by_a_tmpfs_and_a_file_by_nothing():
     netrc = HOME / ".netrc"
     given_words = " ".join(words(disk_=disk(hidden=(SSH, netrc))))
     assert f"--perms 0500 --tmpfs {SSH}" in given_words
-    assert f"--remount-ro {SSH}" in given_words
     assert f"--ro-bind /dev/null {netrc}" in given_words
 
 

@@ -53,14 +53,12 @@ class Journal:
 
         Where we may not write, no command may either. Raises OSError for any other failure.
         """
+        missing = [one for one in placeholders if not os.path.lexists(one.path)]  # else another command's: it has it
+        records = "".join(_record(placeholder) for placeholder in missing)
+        os.lseek(self._descriptor, 0, os.SEEK_END)
+        os.write(self._descriptor, records.encode())
         refused = set()
-        for placeholder in placeholders:
-            if os.path.lexists(placeholder.path):
-                continue  # another command's: it is in the journal already
-            content = None if placeholder.content is None else placeholder.content.decode()
-            record = json.dumps({"path": os.fsdecode(placeholder.path), "content": content})
-            os.lseek(self._descriptor, 0, os.SEEK_END)
-            os.write(self._descriptor, record.encode() + b"\n")
+        for placeholder in missing:
             try:
                 _make(placeholder, owner)
             except OSError as error:
@@ -68,6 +66,11 @@ class Journal:
                     raise
                 refused.add(placeholder.path)
         return frozenset(refused)
+
+
+def _record(placeholder: Placeholder) -> str:
+    content = None if placeholder.content is None else placeholder.content.decode()
+    return json.dumps({"path": os.fsdecode(placeholder.path), "content": content}) + "\n"
 
 
 def _make(placeholder: Placeholder, owner: tuple[int, int]) -> None:

@@ -6,6 +6,7 @@ Whatever is missing but would be executed if it appeared gets a placeholder (CVE
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ NAMES = tuple(_NAMES.split())
 WRITABLE_WITHIN = (".claude/worktrees",)
 SKIPPED = frozenset({"node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", "target"})
 SCAN_DEPTH = 4
+# Each name is a mount, and mounts are what a sandbox's start costs. Beyond this many a nested repository is one name:
+# its whole `.git` is read-only, and commits in it are the user's own.
+MOUNTED = 40
+SETTLED = 2_000_000_000  # nanoseconds after which a directory's ctime tells every change
 SCAN_LIMIT = 20_000  # directories looked at; beyond it a nested repository is not seen
 
 
@@ -61,7 +66,7 @@ def survey(root: Path) -> Protection:
     for git in _git_entries(root):
         if git.is_symlink():
             raise _is_link(git)
-        if git.is_dir():
+        if git.is_dir() and len(found.read_only) < MOUNTED:
             _git_directory(git, found)
         else:
             found.read_only.append(git)
@@ -113,15 +118,48 @@ def _git_entries(root: Path) -> Iterator[Path]:
             if seen > SCAN_LIMIT:
                 return
             try:
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if entry.name == ".git":
-                            yield Path(entry.path)
-                        elif entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
-                            below.append(entry.path)
+                found = _look(directory)
             except OSError:
                 continue  # vanished or unreadable: then not the command's to read either
+            below += found.below
+            if found.git:
+                yield Path(directory, ".git")
         level = below
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A directory as it was when it was read. No program can set a ctime; every new or removed entry changes it."""
+
+    ctime: int
+    inode: int
+    git: bool
+    below: tuple[str, ...]
+
+
+_seen: dict[str, _Seen] = {}
+
+
+def _look(directory: str) -> _Seen:
+    """The directory as it is now: read again only if it has changed since, a `stat` being a fifth of the work."""
+    state = os.stat(directory, follow_symlinks=False)  # noqa: PTH116  20,000 of them: no Path objects
+    known = _seen.get(directory)
+    if known and known.ctime == state.st_ctime_ns and known.inode == state.st_ino:
+        return known
+    git, below = False, []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name == ".git":
+                git = True
+            elif entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
+                below.append(entry.path)
+    found = _Seen(state.st_ctime_ns, state.st_ino, git, tuple(below))
+    # A change within one tick of the clock leaves the ctime as it is: what is that young is read again.
+    if time.time_ns() - state.st_ctime_ns > SETTLED:
+        if len(_seen) > 2 * SCAN_LIMIT:
+            _seen.clear()
+        _seen[directory] = found
+    return found
 
 
 def _git_directory(git: Path, found: Protection) -> None:
