@@ -17,11 +17,12 @@ class Room:
     base: Path
     project: Path
     home: Path
+    ahead: bool = False  # sandboxes are made ready before their command is known
 
     @staticmethod
-    def make(base: Path) -> "Room":
+    def make(base: Path, *, ahead: bool = False) -> "Room":
         base = base.resolve()
-        room = Room(base, base / "project", base / "home")
+        room = Room(base, base / "project", base / "home", ahead)
         room.project.mkdir()
         room.home.mkdir()
         return room
@@ -36,6 +37,8 @@ class Room:
         self, command: str, *, timeout: float = 20, cwd: Path | None = None, sandboxed: bool = True, **options: Any
     ) -> Finished:
         shell = self.shell(sandboxed=sandboxed, **options)
+        if self.ahead:
+            await waiting(shell, cwd or self.project)
         return (await finish(shell, command, cwd or self.project, timeout))[1]
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
@@ -45,6 +48,14 @@ class Room:
             ["git", *identity, *words], cwd=cwd or self.project, check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
+
+
+async def waiting(shell: SandboxShell, cwd: Path) -> None:
+    """Have its next command's sandbox ready, as after a first one."""
+    shell._asked = True
+    shell.prepare(cwd)
+    if shell._ready:
+        assert await shell._ready._waits()
 
 
 async def finish(shell: SandboxShell, command: str, cwd: Path, timeout: float = 20) -> tuple[list[Progress], Finished]:

@@ -73,8 +73,10 @@ def arguments(
     descriptors: Descriptors = Descriptors(),
     *,
     overlay: bool = False,
+    layers: Layers | None = None,
 ) -> list[str]:
-    """bwrap's options, without the command. `overlay`: plan mode on a bwrap that has --tmp-overlay."""
+    """bwrap's options, without the command. `overlay`: plan mode on a bwrap that has --tmp-overlay. `layers`: the
+    plan, where it is there already."""
     words = [*_ISOLATE, *(("--share-net",) if policy.network == "host" else ())]
     for name, value in environment.items():
         words += ["--setenv", name, value]
@@ -82,7 +84,7 @@ def arguments(
     for path in disk.kernel:
         words += _bind("--ro-bind", path)
     words += ["--size", str(TMPFS_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108  the sandbox's own
-    layers = plan(policy, disk, overlay=overlay)
+    layers = plan(policy, disk, overlay=overlay) if layers is None else layers
     ordered = sorted(layers, key=lambda path: (len(path.parts), path))
     for path in ordered:
         words += _mount(path, layers[path], descriptors)

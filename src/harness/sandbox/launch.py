@@ -17,10 +17,35 @@ from harness.sandbox import bwrap, cgroup, environment, masks, placeholders, rea
 from harness.sandbox.policy import Policy
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a sandbox was made from: as long as it is all the same, so is the sandbox that would be made now.
+
+    `mounts` are the places that must stay mounted inside; `refused` the placeholders that could not be made.
+    """
+
+    policy: Policy
+    disk: bwrap.Snapshot
+    variables: dict[str, str]
+    mounts: frozenset[Path]
+    refused: frozenset[Path] = frozenset()
+
+    def unchanged(self) -> bool:
+        """Look at everything again."""
+        user = snapshot.acting_user(self.policy)
+        try:
+            disk = _without(snapshot.take(self.policy, user[0]), self.refused)
+        except SandboxUnavailable:
+            return False
+        gone = {placeholder.path for placeholder in disk.protection.placeholders} - self.refused
+        variables = _variables(self.policy, user[0])
+        return not gone and _comparable(disk) == _comparable(self.disk) and variables == self.variables
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """`user` is (uid, gid) where it is not our own. `descriptors` stay open in the child, by these numbers.
-    `mark`: the value of `reaper.MARK` in `env`, where strays must be found by it."""
+    `mark`: the value of `reaper.MARK` in `env`, where strays must be found by it. `made`: bubblewrap's alone."""
 
     argv: Sequence[str]
     env: dict[str, str]
@@ -28,6 +53,7 @@ class Launch:
     descriptors: tuple[int, ...] = ()
     user: tuple[int, int] | None = None
     mark: str = ""
+    made: Made | None = None
 
     @property
     def start(self) -> dict[str, Any]:
@@ -63,7 +89,7 @@ class Bwrap:
     def open(self, policy: Policy, argv: Sequence[str], cwd: Path, passed: Sequence[int] = ()) -> Iterator[Launch]:
         user = snapshot.acting_user(policy)
         with placeholders.hold(policy.project, create=not policy.project_readonly) as journal, _Files() as files:
-            disk = snapshot.take(policy, user[0])
+            disk, refused = snapshot.take(policy, user[0]), frozenset[Path]()
             if journal:
                 refused = journal.create(disk.protection.placeholders, user)
                 disk = _without(disk, refused)
@@ -72,9 +98,9 @@ class Bwrap:
                 {path: files.add("data", content) for path, content in disk.protection.data.items()},
             )
             overlay = self.overlay and policy.project_readonly
-            home = policy.home if user[0] == os.geteuid() else masks.home_of(user[0]) or Path("/tmp")  # noqa: S108
-            variables = environment.sandboxed(policy, home)
-            words = bwrap.arguments(policy, disk, variables, cwd, descriptors, overlay=overlay)
+            variables = _variables(policy, user[0])
+            layers = bwrap.plan(policy, disk, overlay=overlay)
+            words = bwrap.arguments(policy, disk, variables, cwd, descriptors, overlay=overlay, layers=layers)
             options = files.add("arguments", b"\0".join(os.fsencode(word) for word in words) + b"\0")
             command = [str(self.program), "--args", str(options), "--", *argv]
             group = cgroup.own() if user[0] == os.geteuid() else None  # another user could not join it
@@ -84,6 +110,7 @@ class Bwrap:
                 cwd=Path("/"),
                 descriptors=(*files.numbers, *passed),
                 user=user if user[0] != os.geteuid() else None,
+                made=Made(policy, disk, variables, frozenset(layers), refused),
             )
 
 
@@ -98,6 +125,16 @@ class Unsandboxed:
         mark = secrets.token_hex(8)
         variables = environment.unsandboxed(policy, self.secret) | {reaper.MARK: mark}
         yield Launch(argv=argv, env=variables, cwd=cwd, descriptors=tuple(passed), mark=mark)
+
+
+def _variables(policy: Policy, uid: int) -> dict[str, str]:
+    home = policy.home if uid == os.geteuid() else masks.home_of(uid) or Path("/tmp")  # noqa: S108
+    return environment.sandboxed(policy, home)
+
+
+def _comparable(disk: bwrap.Snapshot) -> bwrap.Snapshot:
+    """Placeholders are missing before they are made, and there afterwards."""
+    return dataclasses.replace(disk, protection=dataclasses.replace(disk.protection, placeholders=[]))
 
 
 def _without(disk: bwrap.Snapshot, refused: frozenset[Path]) -> bwrap.Snapshot:

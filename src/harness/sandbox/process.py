@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 
@@ -44,23 +45,45 @@ class Ran:
     running: tuple[str, ...] = field(default=())
 
 
-async def run(launch: Launch, saved: Path, *, timeout: float) -> AsyncGenerator[Progress | Ran, None]:
-    """Yield live output and at last one `Ran`. Closing or cancelling it kills everything first.
+class Watch(Protocol):
+    """Something else that can end a command: asked when its descriptor is readable, with the process's number."""
+
+    def fileno(self) -> int: ...
+
+    def look(self, leader: int) -> bool: ...
+
+
+async def run(
+    launch: Launch, saved: Path, *, timeout: float, watch: Watch | None = None
+) -> AsyncGenerator[Progress | Ran, None]:
+    """Start it, and yield live output and at last one `Ran`. Closing or cancelling it kills everything first.
 
     `timeout` is in seconds. Raises OSError where the program cannot be started.
     """
+    with ExitStack() as stack:
+        command = start(launch, stack)
+        async with aclosing(follow(command, launch.mark, saved, timeout=timeout, watch=watch)) as items:
+            async for item in items:
+                yield item
+
+
+async def follow(
+    command: "Command", mark: str, saved: Path, *, timeout: float, watch: Watch | None = None
+) -> AsyncGenerator[Progress | Ran, None]:
+    """`run` for what was started before; `elapsed` counts from here."""
     began = time.monotonic()
     ran, pending = Ran(Capture(saved)), bytearray()
     with ExitStack() as stack:
         stack.callback(ran.capture.close)
-        command = _start(launch, stack)
+        if watch:
+            command.watch.register(watch.fileno(), selectors.EVENT_READ, watch)
         try:
             shown, live = began, False
             while (left := began + timeout - time.monotonic()) > 0:
                 ended = await command.ready(min(left, PROGRESS_INTERVAL) if pending else left)
                 command.drain(ran.capture, pending)
                 ran.flooded = ran.capture.total > OUTPUT_CAP
-                if ended or ran.flooded:
+                if ended or ran.flooded or command.broken:
                     break
                 if pending and time.monotonic() - shown >= PROGRESS_INTERVAL:
                     shown, live = time.monotonic(), True
@@ -68,8 +91,10 @@ async def run(launch: Launch, saved: Path, *, timeout: float) -> AsyncGenerator[
             else:
                 ran.timed_out, ran.running = True, reaper.running(command.process.pid)
         finally:
+            if watch:
+                command.watch.unregister(watch.fileno())
             with anyio.CancelScope(shield=True):
-                await command.end(launch.mark, ran.capture, pending)
+                await command.end(mark, ran.capture, pending)
         if live and pending:  # who saw it live sees it to its end
             yield _progress(ran.capture, pending)
         ran.status, ran.elapsed = command.process.returncode, time.monotonic() - began
@@ -77,7 +102,7 @@ async def run(launch: Launch, saved: Path, *, timeout: float) -> AsyncGenerator[
 
 
 @dataclass(slots=True)
-class _Command:
+class Command:
     """A started process, its output pipe, and a selector over that pipe and the process's end."""
 
     process: "subprocess.Popen[bytes]"
@@ -85,13 +110,18 @@ class _Command:
     exit: int
     watch: selectors.DefaultSelector
     open: bool = True
+    broken: bool = False  # what watches it wants it ended
 
     async def ready(self, timeout: float) -> bool:
         """Wait for output or the end, at most `timeout` seconds; True at the end (not reaped yet)."""
         # epoll and kqueue have a descriptor that is itself readable when something they watch is.
         with anyio.move_on_after(timeout):
             await anyio.wait_readable(self.watch.fileno())
-        return any(key.fd == self.exit for key, _ in self.watch.select(0))
+        events = self.watch.select(0)
+        for key, _ in events:
+            if key.data and key.data.look(self.process.pid):
+                self.broken = True
+        return any(key.fd == self.exit for key, _ in events)
 
     def drain(self, capture: Capture, pending: bytearray) -> None:
         """Take what is there, up to a bound; at the end of the stream, stop watching it."""
@@ -126,7 +156,8 @@ class _Command:
             self.drain(capture, rest)
 
 
-def _start(launch: Launch, stack: ExitStack) -> _Command:
+def start(launch: Launch, stack: ExitStack) -> Command:
+    """Start it; `stack` closes what belongs to it, once it has been ended. Raises OSError."""
     read, write = os.pipe()
     stack.callback(os.close, read)
     try:
@@ -143,9 +174,7 @@ def _start(launch: Launch, stack: ExitStack) -> _Command:
         )
     finally:
         os.close(write)
-    command = _Command(
-        process, read, _exit_descriptor(process, stack), stack.enter_context(selectors.DefaultSelector())
-    )
+    command = Command(process, read, _exit_descriptor(process, stack), stack.enter_context(selectors.DefaultSelector()))
     command.watch.register(read, selectors.EVENT_READ)
     command.watch.register(command.exit, selectors.EVENT_READ)
     return command

@@ -44,12 +44,13 @@ class Placeholder:
 @dataclass(slots=True)
 class Protection:
     """`read_only`: existing paths or placeholders. `pinned`: writable, but not to be renamed or replaced.
-    `data`: files whose content is another one inside."""
+    `data`: files whose content is another one inside. `sighted`: see `sightings`."""
 
     read_only: list[Path] = field(default_factory=list)
     pinned: list[Path] = field(default_factory=list)
     placeholders: list[Placeholder] = field(default_factory=list)
     data: dict[Path, bytes] = field(default_factory=dict)
+    sighted: frozenset[Path] = frozenset()
 
     def missing(self, path: Path, content: bytes | None) -> None:
         self.placeholders.append(Placeholder(path, content))
@@ -63,7 +64,8 @@ def survey(root: Path) -> Protection:
     """
     found = Protection()
     _configuration(root, found)
-    for git in _git_entries(root):
+    entries, bare = _repositories(root)
+    for git in entries:
         if git.is_symlink():
             raise _is_link(git)
         if git.is_dir() and len(found.read_only) < MOUNTED:
@@ -73,7 +75,19 @@ def survey(root: Path) -> Protection:
             if git.parent == root and (linked := linked_worktree(git)):
                 _worktree(*linked, found)
     _hide_from_git(root, found)
+    found.sighted = frozenset((*entries, *bare, *_names(root)))
     return found
+
+
+def sightings(root: Path) -> frozenset[Path]:
+    """What a command can have made and others may execute: repositories, with or without a working tree, and names
+    that are protected once they exist. Looked for again after a command."""
+    entries, bare = _repositories(root)
+    return frozenset((*entries, *bare, *_names(root)))
+
+
+def _names(root: Path) -> Iterator[Path]:
+    return (path for name in NAMES if os.path.lexists(path := root / name))
 
 
 def linked_worktree(gitfile: Path) -> tuple[Path, Path] | None:
@@ -108,23 +122,29 @@ def _configuration(root: Path, found: Protection) -> None:
     found.pinned += [root / name for name in WRITABLE_WITHIN if (root / name).is_dir()]
 
 
-def _git_entries(root: Path) -> Iterator[Path]:
-    """Every `.git` to a depth of four: the project's own and those of nested repositories."""
+def _repositories(root: Path) -> tuple[list[Path], list[Path]]:
+    """Every `.git` to a depth of four, the project's own and those of nested repositories; and every directory that
+    git takes for a repository without one."""
+    entries: list[Path] = []
+    bare: list[Path] = []
     level, seen = [str(root)], 0
     for _ in range(SCAN_DEPTH + 1):
         below: list[str] = []
         for directory in level:
             seen += 1
             if seen > SCAN_LIMIT:
-                return
+                return entries, bare
             try:
                 found = _look(directory)
             except OSError:
                 continue  # vanished or unreadable: then not the command's to read either
             below += found.below
             if found.git:
-                yield Path(directory, ".git")
+                entries.append(Path(directory, ".git"))
+            if found.bare:
+                bare.append(Path(directory))
         level = below
+    return entries, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +154,11 @@ class _Seen:
     ctime: int
     inode: int
     git: bool
+    bare: bool
     below: tuple[str, ...]
 
 
+_BARE = {"HEAD", "objects", "refs"}
 _seen: dict[str, _Seen] = {}
 
 
@@ -146,14 +168,13 @@ def _look(directory: str) -> _Seen:
     known = _seen.get(directory)
     if known and known.ctime == state.st_ctime_ns and known.inode == state.st_ino:
         return known
-    git, below = False, []
+    names, below = set(), []
     with os.scandir(directory) as entries:
         for entry in entries:
-            if entry.name == ".git":
-                git = True
-            elif entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
+            names.add(entry.name)
+            if entry.name != ".git" and entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
-    found = _Seen(state.st_ctime_ns, state.st_ino, git, tuple(below))
+    found = _Seen(state.st_ctime_ns, state.st_ino, ".git" in names, names >= _BARE, tuple(below))
     # A change within one tick of the clock leaves the ctime as it is: what is that young is read again.
     if time.time_ns() - state.st_ctime_ns > SETTLED:
         if len(_seen) > 2 * SCAN_LIMIT:

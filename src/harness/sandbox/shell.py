@@ -5,30 +5,20 @@ import itertools
 import os
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 
-from harness.errors import SandboxUnavailable
-from harness.sandbox import probe, process, programs
+from harness.errors import HarnessError, SandboxUnavailable
+from harness.sandbox import aftermath, prelude, probe, process, programs, ready
+from harness.sandbox.guard import Guard
 from harness.sandbox.hints import hints
-from harness.sandbox.launch import Launcher, Unsandboxed, memory_file
-from harness.sandbox.limits import ulimits
+from harness.sandbox.launch import Bwrap, Launcher, Unsandboxed
 from harness.sandbox.outcome import Finished, Progress
 from harness.sandbox.policy import Policy
+from harness.sandbox.ready import Ready, Run
+from harness.sandbox.restore import Memory
 
 SUCCESS_LIMIT, FAILURE_LIMIT = 30_000, 10_000  # characters of output that the model reads
-ARGUMENT_LIMIT = 100_000  # bytes; the kernel takes 128 KiB in one argument
-
-# Sourced by bash itself (BASH_ENV) before the command, so that the command runs exactly as `bash -c` runs it:
-# its messages, its last pipeline's states and `exit` are untouched. A command that sets an EXIT trap of its own
-# replaces ours: then its directory and pipe states are not known.
-_PRELUDE = """\
-unset BASH_ENV
-{limits}
-printf 'started\\0' >&{report}
-trap 'printf "%s\\0" "${{PIPESTATUS[@]}}" "$PWD" >&{report}' EXIT
-exec {prelude}<&-
-"""
 
 
 class SandboxShell:
@@ -51,11 +41,33 @@ class SandboxShell:
         self._results = results
         self._plain = None if sandboxed else Unsandboxed(tuple(secret_env))
         self._numbers = itertools.count(1)
-        self._said_user = False
+        self._said_user = self._asked = False
+        self._ready: Ready | None = None
+        self._memory = Memory()
 
     def check(self) -> str:
         """One line about the sandbox that commands get. Raises SandboxUnavailable."""
         return "none (--no-sandbox)" if self._plain else probe.describe(self._policy())
+
+    def prepare(self, cwd: Path) -> None:
+        """Start the sandbox of the next command, while the model thinks. Nothing happens before the first command:
+        it may be the only one. What goes wrong here, the command itself will say."""
+        if self._plain or self._ready or not self._asked:
+            return
+        try:
+            policy = self._policy()
+            launcher = probe.launcher(policy)
+            # A throw-away overlay must not be older than what lies below it.
+            if isinstance(launcher, Bwrap) and not policy.project_readonly:
+                self._ready = ready.make(launcher, policy, cwd)
+        except (OSError, HarnessError):
+            pass
+
+    def discard(self) -> None:
+        """End what was made ready: something has changed that it might not know of, or the session is over."""
+        waiting, self._ready = self._ready, None
+        if waiting:
+            waiting.close()
 
     async def run(self, command: str, cwd: Path, *, timeout: float) -> AsyncGenerator[Progress | Finished, None]:
         """Yield live output and at last one `Finished`; closing or cancelling kills everything first.
@@ -63,41 +75,50 @@ class SandboxShell:
         `timeout` is in seconds. Raises SandboxUnavailable where no sandbox can be had, and OSError where `cwd`
         is gone or the shell cannot be started.
         """
+        self._asked = True
         policy = self._policy()
+        with ExitStack() as stack:
+            run = await self._begin_ready(command, policy, cwd, stack) or self._begin(command, policy, cwd, stack)
+            made = run.launch.made
+            if made:
+                self._memory.take(made.disk.protection.read_only)
+            saved = self._results / f"bash-{os.getpid()}-{next(self._numbers)}.txt"
+            following = process.follow(run.process, run.launch.mark, saved, timeout=timeout, watch=run.guard)
+            async with aclosing(following) as stream:
+                async for item in stream:
+                    if isinstance(item, Progress):
+                        yield item
+                    else:
+                        finished = self._finish(item, run, policy)
+                        stack.close()  # before the last word: who has read it finds nothing of ours in the project
+                        yield finished
+
+    async def _begin_ready(self, command: str, policy: Policy, cwd: Path, stack: ExitStack) -> Run | None:
+        waiting, self._ready = self._ready, None
+        if waiting is None:
+            return None
+        closing = stack.enter_context(ExitStack())
+        closing.callback(waiting.close)
+        run = await waiting.begin(command, policy, cwd)
+        if run is None:
+            closing.close()
+        return run
+
+    def _begin(self, command: str, policy: Policy, cwd: Path, stack: ExitStack) -> Run:
         launcher: Launcher = self._plain or probe.launcher(policy)
         bash = programs.find("bash", (policy.project, *policy.write))
-        async with AsyncExitStack() as stack:
-            report, write = os.pipe()
-            stack.callback(os.close, report)
-            os.set_blocking(report, False)
-            passed = [write]
-            stack.callback(_close, passed)
-            argv, environment = self._argv(bash, command, passed)
-            policy = dataclasses.replace(policy, env={**policy.env, **environment})
-            launch = stack.enter_context(launcher.open(policy, argv, cwd, passed))
-            saved = self._results / f"bash-{os.getpid()}-{next(self._numbers)}.txt"
-            stream = await stack.enter_async_context(aclosing(process.run(launch, saved, timeout=timeout)))
-            async for item in stream:
-                if isinstance(item, Progress):
-                    yield item
-                else:
-                    yield self._finish(item, _read_report(report), launch.user, policy)
+        report = prelude.Report(stack)
+        script = prelude.direct(bash, command, report.write, stack, sandboxed=self._plain is None)
+        told = dataclasses.replace(policy, env={**policy.env, **script.env})
+        launch = stack.enter_context(launcher.open(told, script.argv, cwd, script.passed))
+        guard = Guard(launch.made.mounts, report) if launch.made else None
+        if guard:
+            stack.callback(guard.close)
+        return Run(launch, process.start(launch, stack), report, guard)
 
-    def _argv(self, bash: Path, command: str, passed: list[int]) -> tuple[list[str], dict[str, str]]:
-        report = passed[0]
-        limits = ulimits(sandboxed=self._plain is None)
-        prelude = memory_file("prelude", b"")
-        passed.append(prelude)
-        os.write(prelude, _PRELUDE.format(limits=limits, report=report, prelude=prelude).encode())
-        environment = {"BASH_ENV": f"/dev/fd/{prelude}"}
-        encoded = os.fsencode(command)
-        if len(encoded) <= ARGUMENT_LIMIT:
-            return [str(bash), "-c", command, "bash"], environment  # $0, as messages name it
-        passed.append(memory_file("command", encoded))
-        return [str(bash), f"/dev/fd/{passed[-1]}"], environment
-
-    def _finish(self, ran: process.Ran, report: list[str], user: tuple[int, int] | None, policy: Policy) -> Finished:
+    def _finish(self, ran: process.Ran, run: Run, policy: Policy) -> Finished:
         code = 128 - ran.status if ran.status < 0 else ran.status
+        report, user = run.report.words(), run.launch.user
         if not report and not ran.timed_out and not ran.flooded and not self._plain:
             # bwrap failed before the shell began: nothing of the command has run.
             raise SandboxUnavailable(
@@ -113,6 +134,8 @@ class SandboxShell:
         if user and not self._said_user:
             self._said_user = True
             notes.append(f"Commands run as uid {user[0]}, the project's owner, not as root.")
+        if run.launch.made:
+            notes += aftermath.notes(run.launch.made, run.guard, self._memory)
         if code and not self._plain:
             notes += hints(output, policy)
         *states, cwd = report[1:] or [""]
@@ -128,25 +151,6 @@ class SandboxShell:
             notes=tuple(notes),
             signal=_signal_name(code),
         )
-
-
-def _close(descriptors: Sequence[int]) -> None:
-    for number in descriptors:
-        os.close(number)
-
-
-def _read_report(descriptor: int) -> list[str]:
-    """What the prelude wrote: 'started', then at the shell's end the pipe states and the directory.
-
-    A command can write here too: it is read as its own word about itself, and nothing more.
-    """
-    try:
-        data = os.read(descriptor, 64 << 10)
-    except BlockingIOError:
-        return []
-    words = [os.fsdecode(word) for word in data.split(b"\0")[:-1]]
-    well_formed = all(word.isascii() and word.isdigit() and len(word) < 4 for word in words[1:-1])
-    return words if well_formed else words[:1]
 
 
 def _signal_name(code: int) -> str | None:

@@ -63,6 +63,7 @@ def _protection(policy: Policy) -> Protection:
         whole.pinned += found.pinned
         whole.placeholders += found.placeholders
         whole.data |= found.data
+        whole.sighted |= found.sighted
     return whole
 
 
