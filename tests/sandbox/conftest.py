@@ -4,7 +4,6 @@ import pytest
 
 from tests.sandbox.room import Room
 
-
 BOTH = {"test_shell", "test_contained", "test_protect"}  # their commands run in a new sandbox, and in one made ready
 
 
