@@ -139,12 +139,29 @@ class _Files:
         return path
 
 
+class _Shell:
+    """Takes note of what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def prepare(self, cwd: Path) -> None:
+        self.told.append(f"prepare {cwd}")
+
+    def discard(self) -> None:
+        self.told.append("discard")
+
+
 class _Context:
     cwd = Path("/project")
     files = _Files()
 
     def __init__(self) -> None:
         self.decided: dict[Path, Path] = {}
+        self.shell = _Shell()
+
+    def prepare_shell(self) -> None:
+        self.shell.prepare(self.cwd)
 
 
 async def drive(

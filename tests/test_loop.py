@@ -9,6 +9,7 @@ from harness.asks import Answer, Asks
 from harness.errors import ProviderError, Retry
 from harness.events import (
     AssistantMessage,
+    Event,
     HookPermissionResult,
     PermissionRequest,
     PreventContinuation,
@@ -16,6 +17,7 @@ from harness.events import (
     StreamEvent,
     UserMessage,
 )
+from harness.loop import Deps
 from harness.messages import Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Ask, Deny
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Request, Retrying
@@ -304,3 +306,18 @@ async def test_one_refusal_ends_the_turn_without_a_second_question():
     driven = await drive(reads, decide=lambda _c, _e, _r: Ask("mode", "outside"), asks=asks, hook=hook)
     assert asked == ["a"]
     assert [r.call_id for r in driven.results] == ["a", "b"]
+
+
+async def test_the_shell_is_made_ready_after_the_request_and_given_up_before_a_write():
+    async def slow(request: Request) -> AsyncGenerator[ModelEvent, None]:
+        await anyio.sleep(0.03)
+        yield MessageEnd(says("done"))
+
+    told: list[str] = []
+
+    def listen(event: Event, deps: Deps, _: object) -> None:
+        if event.type == "stop":
+            told.extend(deps.calls.context.shell.told)  # type: ignore[attr-defined]
+
+    await drive(says("", call("r")), says("", call("w", "write")), slow, hook=listen)
+    assert told == ["prepare /project", "prepare /project", "discard", "prepare /project"]

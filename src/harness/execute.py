@@ -151,6 +151,8 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
         yield replace(end, result=amended(end.result, NOTHING, verdict))
         return
     calls.context.decided.update(decided.real)
+    if any(isinstance(effect, Writes) for effect in prepared.effects):
+        calls.context.shell.discard()
     async with aclosing(_run(prepared, calls, verdict)) as running:
         async for item in running:
             yield item

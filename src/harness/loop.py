@@ -25,7 +25,7 @@ from harness.hooks.verdict import NOTHING, Verdict
 from harness.messages import HistoryMessage, Text, User, joined_text
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
-from harness.request import Interrupt, answer, heartbeat
+from harness.request import Interrupt, ahead, answer, heartbeat
 from harness.step import State, Step, settle, take
 from harness.turn import Spent, Turn
 
@@ -235,6 +235,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
         async with Mux[Event | ModelEvent | ToolEnd | Spent](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
             mux.add(answer(deps.provider, request), paced=False)
+            mux.add(ahead(deps.calls.context.prepare_shell))
             beat = mux.add(heartbeat("request", asked, deps.heartbeat))
             async for item in mux:
                 if isinstance(item, MessageEnd):

@@ -10,6 +10,8 @@ from harness.errors import ProviderError
 from harness.events import Event, Progress
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
 
+AHEAD = 0.001  # seconds after which a request has been sent: what is made ready then delays nothing
+
 
 class Interrupt:
     """A wish to stop that is never lost: it ends what runs now, or else what would run next."""
@@ -44,3 +46,12 @@ async def heartbeat(what: str, began: float, every: float) -> AsyncGenerator[Eve
     while True:
         await anyio.sleep(every)
         yield Progress(what=what, elapsed=round(time.monotonic() - began, 1))
+
+
+async def ahead(prepare: Callable[[], None]) -> AsyncGenerator[Event, None]:
+    """When the request is on its way, what follows its answer can be made ready."""
+    await anyio.sleep(AHEAD)
+    prepare()
+    nothing: tuple[Event, ...] = ()
+    for event in nothing:
+        yield event

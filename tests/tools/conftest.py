@@ -17,6 +17,10 @@ class NoShell:
     def run(self, command: str, cwd: Path, *, timeout: float) -> AsyncGenerator[Progress | Finished, None]:
         raise AssertionError("no command was to be run")
 
+    def prepare(self, cwd: Path) -> None: ...
+
+    def discard(self) -> None: ...
+
 
 class Desk:
     """A project and a context over it, and calls made as a model makes them: by name and arguments."""

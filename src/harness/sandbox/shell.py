@@ -57,8 +57,8 @@ class SandboxShell:
         try:
             policy = self._policy()
             launcher = probe.launcher(policy)
-            # A throw-away overlay must not be older than what lies below it.
-            if isinstance(launcher, Bwrap) and not policy.project_readonly:
+            # A throw-away overlay must not be older than what lies below it; a way to the network is a command's own.
+            if isinstance(launcher, Bwrap) and not policy.project_readonly and policy.network != "proxy":
                 self._ready = ready.make(launcher, policy, cwd)
         except (OSError, HarnessError):
             pass

@@ -194,6 +194,7 @@ class Session:
                     yield self._kept(event)
         finally:
             self._running = self._interrupt.requested = False
+            self._deps.calls.context.shell.discard()
 
     async def aside(self) -> AsyncGenerator[Event, None]:
         """How a turn without the model begins: what the surface must know, and nothing said to anybody."""

@@ -52,6 +52,14 @@ class Shell(Protocol):
 
     def run(self, command: str, cwd: Path, *, timeout: float) -> "AsyncGenerator[Progress | Finished, None]": ...
 
+    def prepare(self, cwd: Path) -> None:
+        """Make ready for the next command, while the model thinks."""
+        ...
+
+    def discard(self) -> None:
+        """Give up what was made ready: the project changes by other hands than a command's, or nothing follows."""
+        ...
+
 
 @dataclass(slots=True)
 class FileSeen:
@@ -85,6 +93,9 @@ class Context:
     decided: dict[Path, Path] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
     search: Callable[[str, int], Sequence[dict[str, Any]]] = lambda _query, _limit: ()
+
+    def prepare_shell(self) -> None:
+        self.shell.prepare(self.cwd)
 
 
 Stream = AsyncGenerator[Progress | Output, None]
