@@ -104,7 +104,9 @@ async def test_another_directory_policy_or_environment_needs_another(room: Room,
 
 async def test_one_that_died_is_not_used(room: Room, spy: Spy):
     assert spy.shell._ready is not None
-    os.killpg(spy.shell._ready.run.process.process.pid, signal.SIGKILL)
+    leader = spy.shell._ready.run.process.process.pid
+    os.killpg(leader, signal.SIGKILL)
+    os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)
     assert await spy.run(room, "echo ok") == (False, "ok\n")
 
 
