@@ -22,6 +22,11 @@ SCRIPT = {
         {"when": {"user": "wait"}, "calls": [{"name": "Bash", "arguments": {"command": "echo begun; sleep 60"}}]},
         {"when": {"user": "hello"}, "text": "Hello from the script."},
         {"when": {"user": "touch"}, "calls": [{"name": "Bash", "arguments": {"command": "touch made.txt"}}]},
+        {
+            "when": {"last": "user", "user": "tool (?P<what>[^\n]*)"},
+            "times": "always",
+            "calls": [{"name": "Bash", "arguments": {"command": "{{what}}"}}],
+        },
         {"when": {"last": "tool"}, "text": "I saw the result.", "times": "always"},
     ]
 }
@@ -114,6 +119,31 @@ def test_a_projects_settings_are_shown_and_count_once_they_are_trusted(project):
             screen.expect("say why not" if answer == "n" else "I saw the result.")
     with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
         assert "Trust" not in screen.expect("/help lists the commands")
+
+
+def test_a_rule_for_the_session_or_for_good_and_why_a_question_comes_again(project):
+    (project / "x").write_text("#!/bin/sh\necho ran $*\n")
+    (project / "x").chmod(0o755)
+    with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
+        screen.expect("/help lists the commands")
+        screen.type("tool ./x go a\r")
+        assert "rule: Bash(./x go a)" in screen.expect("say why not")
+        screen.type("s\r")
+        screen.expect("I saw the result.")
+        screen.type("tool ./x go a\r")
+        screen.expect("I saw the result.")  # unasked
+        screen.type("tool ./x go b\r")
+        shown = screen.expect("say why not")
+        assert "asked again: you allowed `./x go a` for this session; this differs in argument 3" in shown
+        assert "rule: Bash(./x go *)" in shown
+        assert "also allows: ./x go a    but not: ./x not-go" in shown
+        screen.type("a\r")
+        screen.expect("Saved in .harness/settings.local.json: Bash(./x go *)")
+        screen.expect("I saw the result.")
+    with running(parse(SCRIPT)) as server, terminal(project, server.url) as screen:
+        assert "Trust" not in screen.expect("/help lists the commands")
+        screen.type("tool ./x go c\r")
+        screen.expect("I saw the result.")
 
 
 def test_the_models_name_cannot_write_to_the_terminal(project):

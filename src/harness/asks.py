@@ -12,6 +12,7 @@ import anyio
 class Answer:
     """`allow` with `rules` allows what matches them for the rest of the session too.
 
+    `save` keeps those rules in the project's local settings, for later sessions.
     `updated_input` replaces the call's input; `updates` are permission updates as SDKs write them.
     `stop`: the person said no without a reason, so the turn ends; with a `reason` the model reads it and goes on.
     """
@@ -19,6 +20,7 @@ class Answer:
     decision: Literal["allow", "deny"]
     reason: str = ""
     rules: tuple[str, ...] = ()
+    save: bool = False
     stop: bool = False
     updated_input: Mapping[str, Any] | None = None
     updates: tuple[Mapping[str, Any], ...] = ()

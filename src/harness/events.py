@@ -178,7 +178,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionRequest:
-    """A question to the person; the turn waits until it is answered by its id."""
+    """A question to the person; the turn waits until it is answered by its id.
+
+    `suggestions` are rules that would have allowed it, `examples` what each would match and what near it would not;
+    `savable`: they may be kept for later sessions. `again` says what is new, where something like it was allowed.
+    """
 
     type: ClassVar[str] = "permission_request"
     id: str
@@ -186,6 +190,9 @@ class PermissionRequest:
     mode: Mode
     reason: str
     suggestions: tuple[str, ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
+    savable: bool = False
+    again: str = ""
     cwd: Path = field(default_factory=Path)
 
 

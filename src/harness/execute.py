@@ -17,8 +17,9 @@ from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.tools.tool import Context, Output, Tool
 from harness.turn import Spent
 
-if TYPE_CHECKING:  # most sessions have no hooks
+if TYPE_CHECKING:  # most sessions have no hooks, many no questions
     from harness.hooks.asking import Hooks
+    from harness.permissions.offer import Offer
 
 
 class Toolbox(Protocol):
@@ -63,6 +64,8 @@ class Calls:
     asks: Asks | None = None
     hooks: "Hooks | None" = None
     updates: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
+    offer: Callable[[ToolCall, Sequence[Effect], Ask], "Offer"] | None = None
+    save: Callable[[Sequence[str]], Event] | None = None  # rules of an answer, for later sessions
     classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
 
 
@@ -195,7 +198,7 @@ async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGe
     by = "hook" if answer else "user"
     if answer is None and calls.asks is not None:
         with calls.asks.open(prepared.call.id):
-            yield _question(prepared.call, decision, calls)
+            yield _question(prepared, decision, calls)
             answer = await calls.asks.wait(prepared.call.id)
     if answer is None:
         denied = Deny("headless", f"{decision.reason}; nobody can be asked in this run", decision.rule)
@@ -203,6 +206,8 @@ async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGe
         yield _Decided(prepared, real, denied)
         return
     decided = _answered(prepared, real, answer, calls, by)
+    if answer.save and answer.rules and calls.save:
+        yield calls.save(answer.rules)
     yield _decided(decided.prepared.call, decided.decision)
     yield decided
 
@@ -228,13 +233,18 @@ def _with_memory(end: ToolEnd, prepared: Prepared, calls: Calls) -> ToolEnd:
     return replace(end, result=replace(end.result, parts=(*end.result.parts, *more))) if more else end
 
 
-def _question(call: ToolCall, ask: Ask, calls: Calls) -> PermissionRequest:
+def _question(prepared: Prepared, ask: Ask, calls: Calls) -> PermissionRequest:
+    call = prepared.call
+    offer = calls.offer(call, prepared.effects, ask) if calls.offer else None
     return PermissionRequest(
         id=call.id,
         call=call,
         mode=calls.mode(),
         reason=ask.reason,
-        suggestions=ask.suggestions,
+        suggestions=tuple(each.rule for each in offer.rules) if offer else ask.suggestions,
+        examples=tuple((each.matches, each.misses) for each in offer.rules) if offer else (),
+        savable=offer is not None and offer.savable,
+        again=offer.again if offer else "",
         cwd=calls.context.cwd,
     )
 

@@ -39,6 +39,10 @@ class Permit:
         self._forbidden, self._all_shell = forbidden, all_shell
 
     @property
+    def roots(self) -> Roots:
+        return self._roots
+
+    @property
     def hidden(self) -> tuple[str, ...]:
         """What searches must not show: globs anchored at `/`."""
         return hidden_globs(self.rules.deny, self._roots)

@@ -15,7 +15,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from harness import paths, settings, slash
+from harness import paths, question, settings, slash
 from harness.asks import Answer
 from harness.errors import EXIT_OK, UsageError
 from harness.events import PermissionRequest, Result
@@ -28,8 +28,8 @@ TRUST_ROWS = 60  # of a project's settings, when it is asked whether they shall 
 HELP = """\
 Type what you want done; Enter sends it. Ctrl-C interrupts a running turn, or clears the line; Ctrl-D leaves.
   /exit         leave
-At a question: y allows once, a allows what the rule shown matches for this session, n refuses and ends the turn,
-any other text refuses and tells the model why."""
+At a question: y allows once; s allows what the rule shown matches, for this session; a does so for good, in this
+project; n refuses and ends the turn; any other text refuses and tells the model why."""
 
 
 def main(flags: Flags) -> int:
@@ -126,35 +126,14 @@ def _end(result: Result, screen: Renderer) -> None:
 
 
 async def _ask(request: PermissionRequest, lines: PromptSession[str]) -> Answer:
-    """Put one question. What would run is shown whole, with every unusual character escaped."""
-    _write(f"\n? {request.call.name}: {safe(request.reason)}\n")
-    for name, value in (request.call.input or {}).items():
-        _write(_whole(name, value if isinstance(value, str) else repr(value)))
-    rules = request.suggestions
-    if rules:
-        _write(f"  a = allow for this session: {safe(', '.join(rules))}\n")
-    choices = "[y]es, [a]lways, [n]o, or say why not: " if rules else "[y]es, [n]o, or say why not: "
+    _write(question.shown(request))
     with patch_stdout():
         try:
             # The prompt reads Ctrl-C as a key; left to itself it would take our signal handler away for good.
-            said = (await lines.prompt_async(choices, handle_sigint=False)).strip()
+            said = await lines.prompt_async(question.choices(request), handle_sigint=False)
         except (KeyboardInterrupt, EOFError):
             return Answer("deny", stop=True)
-    match said.lower():
-        case "y" | "yes":
-            return Answer("allow")
-        case "a" | "always" if rules:
-            return Answer("allow", rules=rules)
-        case "n" | "no" | "":
-            return Answer("deny", stop=True)
-    return Answer("deny", reason=said)
-
-
-def _whole(name: str, value: str) -> str:
-    """All of an input, since all of it is what is allowed: never cut, every unusual character escaped."""
-    if "\n" not in value:
-        return f"  {name}: {safe(value)}\n"
-    return f"  {name}:\n" + "".join(f"    | {safe(line)}\n" for line in value.split("\n"))
+    return question.answer(said, request)
 
 
 def _write(text: str) -> None:

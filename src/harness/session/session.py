@@ -42,6 +42,7 @@ from harness.turn import Turn
 if TYPE_CHECKING:
     from harness.classifier import Classifier
     from harness.hooks.asking import Hooks
+    from harness.questions import Questions
 
 
 class Session:
@@ -78,6 +79,8 @@ class Session:
             lambda path: told(self.memory.after_reading(path)),
             self._asks,
             self._hooks(tasks),
+            offer=lambda call, effects, ask: self.questions.offer(call, effects, ask),  # noqa: PLW0108  as below
+            save=lambda texts: self.questions.save(texts),  # noqa: PLW0108
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
         )
         self._started = ""  # what SessionStart hooks said, for the first prompt
@@ -122,6 +125,12 @@ class Session:
         found = load_definitions(self._cwd, self._options.env, sources, trusted=trusted)
         self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
         return found
+
+    @cached_property
+    def questions(self) -> "Questions":
+        from harness.questions import Questions  # noqa: PLC0415  with the first question
+
+        return Questions(self.permit, self._cwd, paths.config_home(self._options.env))
 
     @cached_property
     def classifier(self) -> "Classifier":
