@@ -23,7 +23,7 @@ def refused(*argv):
 
 def test_nothing_is_a_conversation_with_the_defaults():
     flags = parse([])
-    assert (flags.prompt, flags.headless, flags.output_format, flags.network) == (None, False, "text", "none")
+    assert (flags.prompt, flags.headless, flags.output_format, flags.network) == (None, False, "text", None)
     assert (flags.sandbox, flags.persist, flags.permission_mode, flags.max_turns) == (True, True, None, None)
 
 

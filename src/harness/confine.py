@@ -2,13 +2,23 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import paths
+from harness.contacts import listed
+from harness.errors import UsageError
 from harness.messages import Mode
+from harness.network.domains import Domains, Network, network
+from harness.network.hosts import Refused
 from harness.options import SessionOptions
-from harness.permissions import Roots
+from harness.permissions import Roots, Rules
 from harness.sandbox.policy import Granted, Level, Policy
 from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.network.gate import Ask, Gate, Start
+
+_SHOWN = 8  # hosts that the note names
 
 
 class Confinement:
@@ -16,7 +26,9 @@ class Confinement:
 
     def __init__(self, options: SessionOptions, chosen: Settings, cwd: Path, results: Path) -> None:
         self.sandboxed = options.sandbox and chosen.sandbox
-        self._network = options.network
+        self._network = network(options.network, options.allow_domains, chosen.allow_domains)
+        self._strict = chosen.only_listed_domains
+        self._domains = _domains(options, chosen)
         self._cwd, self._results = cwd, results
         self.directories = (*options.add_dirs, *_existing(chosen.directories, cwd))
         self._write = (*self.directories, *_existing(chosen.allow_write, cwd))
@@ -47,7 +59,17 @@ class Confinement:
 
     def granted(self) -> Granted:
         places = (self._cwd, *self._write)
-        return Granted(self.level, self._network, places, self._auto_allow, self._may_leave, self._excluded)
+        # A list that names every host grants what the host's own network does.
+        network: Network = "host" if self._network == "proxy" and self._domains.everything else self._network
+        return Granted(self.level, network, places, self._auto_allow, self._may_leave, self._excluded)
+
+    def gate(self, rules: Callable[[], Rules], start: "Start", ask: "Ask | None") -> "Gate | None":
+        """The way out of this session's commands; None where they have none, or all."""
+        if self._network != "proxy" or not self.sandboxed:
+            return None
+        from harness.network.gate import Gate  # noqa: PLC0415  most sessions have no network
+
+        return Gate(lambda: listed(self._domains, rules()), start, None if self._strict else ask)
 
     def roots(self, real: Callable[[Path], Path]) -> Roots:
         """The places that path decisions depend on; `real` follows links, see `Roots`."""
@@ -65,8 +87,19 @@ class Confinement:
         if not self.sandboxed:
             return "none: commands run with the user's own rights"
         project = "the project is read-only" if mode == "plan" else "the project is writable"
-        network = "the host's network" if self._network == "host" else "no network"
+        network = {"none": "no network", "host": "the host's network", "proxy": self._hosts()}[self._network]
         return f"bubblewrap; {project}, the rest read-only or hidden, {network}"
+
+    def _hosts(self) -> str:
+        shown = ", ".join(str(entry) for entry in self._domains.allowed[:_SHOWN])
+        return f"network only by HTTP_PROXY and to listed hosts ({shown or 'none yet'})"
+
+
+def _domains(options: SessionOptions, chosen: Settings) -> Domains:
+    try:
+        return Domains.parse((*options.allow_domains, *chosen.allow_domains), chosen.deny_domains)
+    except Refused as refused:
+        raise UsageError(f"sandbox.network.deniedDomains: {refused}.", "Give hosts, as in example.com.") from None
 
 
 def _existing(names: Iterable[str], cwd: Path) -> tuple[Path, ...]:

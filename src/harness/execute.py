@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from harness import contacts
 from harness.asks import Answer, Asks
 from harness.effects import Effect, Reads, Writes
 from harness.errors import ToolError
-from harness.events import Event, HookPermissionResult, PermissionRequest, ToolProgress
+from harness.events import Denial, Event, HookPermissionResult, PermissionRequest, ToolProgress
 from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
 from harness.messages import Mode, Text, ToolCall, ToolResult
+from harness.network.contact import Contact
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.tools.tool import Context, Output, Tool
 from harness.turn import Spent
@@ -94,6 +96,7 @@ class ToolEnd:
     outcome: Literal["ran", "malformed", "denied"] = "ran"
     stop_turn: bool = False
     halt: str | None = None
+    denied: tuple[Denial, ...] = ()  # hosts that it was not let reach
 
 
 def prepare(call: ToolCall, calls: Calls) -> Prepared:
@@ -270,7 +273,7 @@ def _answered(prepared: Prepared, real: Mapping[Path, Path], answer: Answer, cal
 async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenerator[Event | ToolEnd, None]:
     call, began = prepared.call, time.monotonic()
     end: ToolEnd | None = None
-    async with aclosing(_call(prepared, calls.context)) as running:
+    async with aclosing(_call(prepared, calls)) as running:
         async for item in running:
             if isinstance(item, ToolEnd):
                 end = _with_memory(item, prepared, calls)
@@ -289,15 +292,21 @@ async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenera
     yield replace(end, result=amended(end.result, verdict, before), halt=verdict.stop)
 
 
-async def _call(prepared: Prepared, context: Context) -> AsyncGenerator[Event | ToolEnd, None]:
+async def _call(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
     call, tool, began = prepared.call, prepared.tool, time.monotonic()
     if tool is None:  # `execute` has answered it
         return
+    denied: list[Denial] = []
     try:
-        async with aclosing(tool.call(prepared.args, context)) as stream:
+        async with aclosing(tool.call(prepared.args, calls.context)) as stream:
             async for item in stream:
                 if isinstance(item, Output):
-                    yield ToolEnd(_result(call, item))
+                    yield ToolEnd(_result(call, item), denied=tuple(denied))
+                elif isinstance(item, Contact):
+                    if item.refused:
+                        denied.append(contacts.denial(item))
+                    else:
+                        yield contacts.question(item, calls.mode())
                 else:
                     yield ToolProgress(
                         call_id=call.id,

@@ -10,12 +10,12 @@ from typing import NoReturn
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.messages import EFFORTS, MODES, Mode
-from harness.sandbox.policy import Network
+from harness.network.domains import Network
 from harness.settings.places import SOURCES
 
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
-NETWORKS: tuple[Network, ...] = ("none", "host")  # `proxy` comes with the domain allow-list
+NETWORKS: tuple[Network, ...] = ("none", "proxy", "host")
 
 # Flags of other people's scripts that mean a vendor's cloud: accepted, told, without effect here. Some take a value.
 VENDOR_FLAGS = frozenset(
@@ -62,7 +62,8 @@ class Flags:
     system_prompt: str | None
     append_system_prompt: str | None
     sandbox: bool
-    network: Network
+    network: Network | None
+    allow_domains: tuple[str, ...]
     persist: bool
     settings: str | None
     setting_sources: tuple[str, ...]
@@ -118,7 +119,8 @@ def parser() -> argparse.ArgumentParser:
     add("--trust-project", action="store_true", help="let this project's settings count, for this run")
     add("--system-prompt", metavar="TEXT", help="replace the system prompt")
     add("--append-system-prompt", metavar="TEXT", help="add to the system prompt")
-    add("--network", choices=NETWORKS, default="none", help="network of sandboxed commands (default: none)")
+    add("--network", choices=NETWORKS, help="network of sandboxed commands (default: none); proxy: listed hosts")
+    add("--allow-domain", action="append", default=[], metavar="HOST", help="let commands reach it; implies proxy")
     add("--no-sandbox", action="store_true", help="run commands without a sandbox: your word that you accept it")
     add("--record", metavar="DIR", help="save each request and raw answer in DIR, without keys (harness wire decode)")
     add("--no-session-persistence", action="store_true", help="do not keep the session on disk (-p only)")
@@ -170,6 +172,7 @@ def parse(argv: Sequence[str]) -> Flags:
         append_system_prompt=given.append_system_prompt,
         sandbox=not given.no_sandbox,
         network=given.network,
+        allow_domains=tuple(given.allow_domain),
         persist=not given.no_session_persistence,
         settings=given.settings,
         setting_sources=setting_sources(given.setting_sources),

@@ -10,7 +10,7 @@ from harness import paths
 from harness.errors import UsageError
 from harness.flags import Flags
 from harness.messages import Mode
-from harness.sandbox.policy import Network
+from harness.network.domains import Network
 from harness.settings import Asked
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class SessionOptions:
     system_prompt: str | None = None
     append_system_prompt: str | None = None
     sandbox: bool = True
-    network: Network = "none"
+    network: Network | None = None
+    allow_domains: tuple[str, ...] = ()
     persist: bool = True
     heartbeat: float = 5.0
     record: Path | None = None
@@ -70,6 +71,7 @@ class SessionOptions:
             append_system_prompt=flags.append_system_prompt,
             sandbox=flags.sandbox,
             network=flags.network,
+            allow_domains=flags.allow_domains,
             persist=flags.persist,
             record=paths.resolve(flags.record, _here()) if flags.record is not None else None,
             settings=Asked(given=flags.settings, sources=flags.setting_sources, trust_project=flags.trust_project),

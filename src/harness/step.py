@@ -161,6 +161,7 @@ def _record_result(end: ToolEnd, step: Step, turn: Turn, state: State) -> Iterat
     if end.outcome == "denied":
         call = step.prepared[end.result.call_id].call
         turn.denials.append(Denial(tool_name=call.name, tool_use_id=call.id, tool_input=dict(call.input or {})))
+    turn.denials += end.denied
     state.add(end.result)
     yield UserMessage(message=end.result, source="tool")
 

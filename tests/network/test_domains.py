@@ -51,12 +51,6 @@ def test_denied_wins_on_every_port_and_for_addresses():
     assert listed.verdict(Host("good.example"), 443) == "allow"
 
 
-def test_an_answer_opens_one_host_on_one_port():
-    listed = Domains.parse().with_host(Host("example.com"), 443)
-    assert listed.verdict(Host("example.com"), 443) == "allow"
-    assert listed.verdict(Host("example.com"), 80) == "unlisted"
-
-
 @pytest.mark.parametrize(
     ("entry", "all_"), [("*", True), ("*.*", True), ("*.com", False), ("a.*", False), ("1.1.1.1", False)]
 )

@@ -65,5 +65,6 @@ async def finish(shell: SandboxShell, command: str, cwd: Path, timeout: float = 
         async for item in stream:
             if isinstance(item, Finished):
                 return live, item
+            assert isinstance(item, Progress)
             live.append(item)
     raise AssertionError("the shell ended without saying how")

@@ -38,7 +38,7 @@ class Desk:
     async def run(self, tool_name: str, /, **given: Any) -> Output:
         tool = load([tool_name])[tool_name]
         items = [item async for item in tool.call(parse(tool, given), self.context)]
-        assert not isinstance(items[-1], Progress)
+        assert isinstance(items[-1], Output)
         return items[-1]
 
     async def text(self, tool_name: str, /, **given: Any) -> str:

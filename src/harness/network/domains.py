@@ -1,14 +1,32 @@
 """Lists of domains: which hosts commands may reach unasked. Pure and light: permission rules match here too."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.errors import UsageError
 from harness.network import hosts
+from harness.network.contact import WEB
 from harness.network.hosts import Host, Refused
 
-PROXY_PORTS = frozenset({80, 443})
 Verdict = Literal["allow", "deny", "unlisted"]
+Network = Literal["none", "proxy", "host"]
+
+
+def network(chosen: Network | None, allowed: Sequence[str], listed: Sequence[str] = ()) -> Network:
+    """What `--network` and `--allow-domain` come to; a list, also one from the settings, is a wish for the proxy.
+
+    Raises:
+        UsageError: flags that disagree, or an entry that is no host.
+    """
+    for text in allowed:
+        try:
+            entry(text)
+        except Refused as refused:
+            raise UsageError(f"--allow-domain {text}: {refused}.", "Give HOST, *.HOST or HOST:PORT.") from None
+    if allowed and chosen in ("none", "host"):
+        raise UsageError(f"--allow-domain and --network {chosen} disagree.", "Drop one of them.")
+    return chosen or ("proxy" if allowed or listed else "none")
 
 
 def matches(pattern: str, host: str) -> bool:
@@ -49,12 +67,15 @@ class Entry:
     port: int | None = None
     literal: bool = False
 
+    def __str__(self) -> str:
+        return self.pattern if self.port is None else f"{self.pattern}:{self.port}"
+
     @property
     def everything(self) -> bool:
         return not self.literal and set(self.pattern) <= set("*.")
 
     def allows(self, host: Host, port: int) -> bool:
-        if port != self.port if self.port else port not in PROXY_PORTS:
+        if port != self.port if self.port else port not in WEB:
             return False
         # An address says nothing about whose it is: only one that is listed itself is allowed.
         return self.pattern == host.text if host.literal or self.literal else matches(self.pattern, host.text)
@@ -77,12 +98,21 @@ def entry(text: str) -> Entry:
     return Entry(name.removesuffix("."), hosts.parse_port(port_text) if colon else None)
 
 
+def rule_entry(pattern: str) -> Entry:
+    """The entry of a permission rule's pattern, which was read leniently: one that is no host matches as it can."""
+    try:
+        return entry(pattern)
+    except Refused:
+        return Entry(pattern)
+
+
 @dataclass(frozen=True, slots=True)
 class Domains:
-    """What may be reached (`allowed`) and what never (`denied`); everything else is a question."""
+    """What may be reached (`allowed`) and what never (`denied`); all else, and `asked` always, is a question."""
 
     allowed: tuple[Entry, ...] = ()
     denied: tuple[Entry, ...] = ()
+    asked: tuple[Entry, ...] = ()
 
     @staticmethod
     def parse(allowed: Iterable[str] = (), denied: Iterable[str] = ()) -> "Domains":
@@ -92,10 +122,8 @@ class Domains:
     def verdict(self, host: Host, port: int) -> Verdict:
         if any(each.denies(host, port) for each in self.denied):
             return "deny"
-        return "allow" if any(each.allows(host, port) for each in self.allowed) else "unlisted"
-
-    def with_host(self, host: Host, port: int) -> "Domains":
-        return Domains((*self.allowed, Entry(host.text, port, host.literal)), self.denied)
+        asked = any(each.denies(host, port) for each in self.asked)
+        return "allow" if not asked and any(each.allows(host, port) for each in self.allowed) else "unlisted"
 
     @property
     def everything(self) -> bool:

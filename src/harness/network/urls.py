@@ -1,6 +1,7 @@
 """A URL, read once, by one parser that refuses what parsers disagree on; what is sent is made from its parts."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin
 
@@ -45,10 +46,10 @@ class Target:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def parse(url: str) -> Target:
+def parse(url: str, *, ports: Container[int] = WEB_PORTS, longest: int = LONGEST) -> Target:
     """Read an absolute http(s) URL. Raises Refused; names are not looked up here."""
-    if len(url) > LONGEST:
-        raise Refused(f"it is longer than {LONGEST} characters")
+    if len(url) > longest:
+        raise Refused(f"it is longer than {longest} characters")
     if found := _FOREIGN.search(url):
         raise Refused(f"it holds {found[0]!r}, which a URL cannot have")
     scheme = _SCHEME.match(url)
@@ -61,7 +62,7 @@ def parse(url: str) -> Target:
     cut = end.start() if end else len(rest)
     host, port = hosts.parse_authority(rest[2:cut])
     port = port or DEFAULT_PORTS[name]
-    if port not in WEB_PORTS:
+    if port not in ports:
         raise Refused(f"port {port} is not one of {', '.join(map(str, sorted(WEB_PORTS)))}")
     path = rest[cut:].partition("#")[0]
     return Target(name, host, port, quote(path if path.startswith("/") else f"/{path}", safe=_SENT))

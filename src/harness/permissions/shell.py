@@ -187,7 +187,7 @@ class _Judge:
         if granted.auto_allow:
             return True
         within_mode = all(inside(place(path, self.roots), self.roots) for path in granted.write)
-        return self.mode == "acceptEdits" and granted.network == "none" and within_mode
+        return self.mode == "acceptEdits" and granted.network != "host" and within_mode
 
     def _texts(self, parts: Sequence[Part]) -> Iterator[str]:
         yield one_spaced(self.run.command)

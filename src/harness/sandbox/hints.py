@@ -27,7 +27,7 @@ def hints(output: str, policy: Policy) -> tuple[str, ...]:
     """Sentences for the model and the person; empty where nothing looks like the sandbox's doing."""
     found = []
     if policy.network == "none" and _NETWORK.search(output):
-        found.append("The sandbox has no network. Go on without it, or tell the user: --network host allows it.")
+        found.append("The sandbox has no network. Go on without it, or tell the user: --allow-domain HOST allows it.")
     if _READ_ONLY.search(output):
         found.append(_read_only(output, policy))
     if _HIDDEN.search(output):

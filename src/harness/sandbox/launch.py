@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.errors import SandboxUnavailable
+from harness.network.contact import Contact
 from harness.sandbox import bwrap, cgroup, environment, masks, placeholders, reaper, seccomp, snapshot
 from harness.sandbox.policy import Policy
 
@@ -42,6 +43,26 @@ class Made:
         return not gone and _comparable(disk) == _comparable(self.disk) and variables == self.variables
 
 
+class Way(Protocol):
+    """To the network, entered once the command is started; `wake` becomes readable when there are contacts.
+
+    `waited`: seconds for which a person was asked. `notes`: what was refused. Entering raises SandboxUnavailable.
+    """
+
+    @property
+    def wake(self) -> int: ...
+
+    @property
+    def waited(self) -> float: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    async def enter(self) -> None: ...
+
+    def contacts(self) -> Sequence[Contact]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """`user` is (uid, gid) where it is not our own. `descriptors` stay open in the child, by these numbers.
@@ -54,6 +75,7 @@ class Launch:
     user: tuple[int, int] | None = None
     mark: str = ""
     made: Made | None = None
+    way: Way | None = None
 
     @property
     def start(self) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from harness.network.domains import Network
+
 Level = Literal["full", "degraded", "external", "none"]
-Network = Literal["none", "proxy", "host"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

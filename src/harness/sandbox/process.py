@@ -18,6 +18,7 @@ from typing import Protocol
 
 import anyio
 
+from harness.network.contact import Contact
 from harness.sandbox import reaper
 from harness.sandbox.capture import Capture
 from harness.sandbox.launch import Launch
@@ -55,22 +56,23 @@ class Watch(Protocol):
 
 async def run(
     launch: Launch, saved: Path, *, timeout: float, watch: Watch | None = None
-) -> AsyncGenerator[Progress | Ran, None]:
+) -> AsyncGenerator[Progress | Contact | Ran, None]:
     """Start it, and yield live output and at last one `Ran`. Closing or cancelling it kills everything first.
 
     `timeout` is in seconds. Raises OSError where the program cannot be started.
     """
     with ExitStack() as stack:
         command = start(launch, stack)
-        async with aclosing(follow(command, launch.mark, saved, timeout=timeout, watch=watch)) as items:
+        async with aclosing(follow(command, launch, saved, timeout=timeout, watch=watch)) as items:
             async for item in items:
                 yield item
 
 
 async def follow(
-    command: "Command", mark: str, saved: Path, *, timeout: float, watch: Watch | None = None
-) -> AsyncGenerator[Progress | Ran, None]:
+    command: "Command", launch: Launch, saved: Path, *, timeout: float, watch: Watch | None = None
+) -> AsyncGenerator[Progress | Contact | Ran, None]:
     """`run` for what was started before; `elapsed` counts from here."""
+    way = launch.way
     began = time.monotonic()
     ran, pending = Ran(Capture(saved)), bytearray()
     with ExitStack() as stack:
@@ -78,9 +80,14 @@ async def follow(
         if watch:
             command.watch.register(watch.fileno(), selectors.EVENT_READ, watch)
         try:
+            if way:
+                await way.enter()
+                command.watch.register(way.wake, selectors.EVENT_READ)
             shown, live = began, False
-            while (left := began + timeout - time.monotonic()) > 0:
+            while (left := began + timeout + (way.waited if way else 0) - time.monotonic()) > 0:
                 ended = await command.ready(min(left, PROGRESS_INTERVAL) if pending else left)
+                for contact in way.contacts() if way else ():
+                    yield contact
                 command.drain(ran.capture, pending)
                 ran.flooded = ran.capture.total > OUTPUT_CAP
                 if ended or ran.flooded or command.broken:
@@ -94,7 +101,7 @@ async def follow(
             if watch:
                 command.watch.unregister(watch.fileno())
             with anyio.CancelScope(shield=True):
-                await command.end(mark, ran.capture, pending)
+                await command.end(launch.mark, ran.capture, pending)
         if live and pending:  # who saw it live sees it to its end
             yield _progress(ran.capture, pending)
         ran.status, ran.elapsed = command.process.returncode, time.monotonic() - began

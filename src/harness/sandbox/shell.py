@@ -9,6 +9,8 @@ from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 from harness.errors import HarnessError, SandboxUnavailable
+from harness.network.contact import Contact
+from harness.network.gate import Gate
 from harness.sandbox import aftermath, prelude, probe, process, programs, ready
 from harness.sandbox.guard import Guard
 from harness.sandbox.hints import hints
@@ -17,6 +19,7 @@ from harness.sandbox.outcome import Finished, Progress
 from harness.sandbox.policy import Policy
 from harness.sandbox.ready import Ready, Run
 from harness.sandbox.restore import Memory
+from harness.sandbox.way import ProxyWay
 
 SUCCESS_LIMIT, FAILURE_LIMIT = 30_000, 10_000  # characters of output that the model reads
 
@@ -26,7 +29,8 @@ class SandboxShell:
 
     `policy` is asked before each command, since the mode can change. `results` is the directory for output that
     is too long to be sent. `sandboxed=False` is the user's `--no-sandbox`. `secret_env`: patterns of more
-    variables that no command may see unsandboxed (the settings' key variable).
+    variables that no command may see unsandboxed (the settings' key variable). `gate`: what commands may reach
+    under a policy whose network is `proxy`.
     """
 
     def __init__(
@@ -36,9 +40,10 @@ class SandboxShell:
         *,
         sandboxed: bool = True,
         secret_env: Sequence[str] = (),
+        gate: Gate | None = None,
     ) -> None:
         self._policy = policy
-        self._results = results
+        self._results, self._gate = results, gate
         self._plain = None if sandboxed else Unsandboxed(tuple(secret_env))
         self._numbers = itertools.count(1)
         self._said_user = self._asked = False
@@ -69,7 +74,9 @@ class SandboxShell:
         if waiting:
             waiting.close()
 
-    async def run(self, command: str, cwd: Path, *, timeout: float) -> AsyncGenerator[Progress | Finished, None]:
+    async def run(
+        self, command: str, cwd: Path, *, timeout: float
+    ) -> AsyncGenerator[Progress | Contact | Finished, None]:
         """Yield live output and at last one `Finished`; closing or cancelling kills everything first.
 
         `timeout` is in seconds. Raises SandboxUnavailable where no sandbox can be had, and OSError where `cwd`
@@ -83,10 +90,10 @@ class SandboxShell:
             if made:
                 self._memory.take(made.disk.protection.read_only)
             saved = self._results / f"bash-{os.getpid()}-{next(self._numbers)}.txt"
-            following = process.follow(run.process, run.launch.mark, saved, timeout=timeout, watch=run.guard)
+            following = process.follow(run.process, run.launch, saved, timeout=timeout, watch=run.guard)
             async with aclosing(following) as stream:
                 async for item in stream:
-                    if isinstance(item, Progress):
+                    if not isinstance(item, process.Ran):
                         yield item
                     else:
                         finished = self._finish(item, run, policy)
@@ -109,8 +116,11 @@ class SandboxShell:
         bash = programs.find("bash", (policy.project, *policy.write))
         report = prelude.Report(stack)
         script = prelude.direct(bash, command, report.write, stack, sandboxed=self._plain is None)
-        told = dataclasses.replace(policy, env={**policy.env, **script.env})
+        proxied = self._gate if policy.network == "proxy" and not self._plain else None
+        way = stack.enter_context(ProxyWay(proxied)) if proxied else None
+        told = dataclasses.replace(policy, env={**policy.env, **script.env, **(way.environment if way else {})})
         launch = stack.enter_context(launcher.open(told, script.argv, cwd, script.passed))
+        launch = way.launch(launch) if way else launch
         guard = Guard(launch.made.mounts, report) if launch.made else None
         if guard:
             stack.callback(guard.close)
@@ -136,6 +146,8 @@ class SandboxShell:
             notes.append(f"Commands run as uid {user[0]}, the project's owner, not as root.")
         if run.launch.made:
             notes += aftermath.notes(run.launch.made, run.guard, self._memory)
+        if run.launch.way:
+            notes += run.launch.way.notes
         if code and not self._plain:
             notes += hints(output, policy)
         *states, cwd = report[1:] or [""]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 from harness import PROTOCOL_LEVEL, __version__, beginnings, paths, prompt
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
+from harness.contacts import asking
 from harness.context.account import Account, account
 from harness.context.budget import LEAN_WINDOW
 from harness.context.keeper import Keeper
@@ -27,6 +28,7 @@ from harness.journal import Journal, session_file
 from harness.loop import Deps, State, after_compaction, asked, before_compaction, compact, run
 from harness.memory import Memory, told
 from harness.messages import Assistant, Mode, Text, User
+from harness.mux import aside
 from harness.options import SessionOptions
 from harness.permissions import removed_tools
 from harness.permit import starting_permit
@@ -65,7 +67,9 @@ class Session:
         self._interrupt, self._running, self._begins = Interrupt(), False, True
         self._state = State(beginnings.system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
-        shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed)
+        ask = asking(self._asks, lambda: self.mode, self._hold)
+        gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
+        shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed, gate=gate)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
@@ -100,6 +104,14 @@ class Session:
         self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.max_turns, options.heartbeat)
         self._notices += beginnings.warnings(chosen, self.permit.rules)
         self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
+
+    def _hold(self, answer: Answer) -> None:
+        """What an answer says beyond its own question holds from now on."""
+        for rule in answer.rules:
+            self.permit.allow_rule(rule)
+        self._deps.calls.updates(answer.updates)
+        if answer.save and answer.rules:
+            self._notices.append(self.questions.save(answer.rules))
 
     @property
     def mode(self) -> Mode:

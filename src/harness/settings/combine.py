@@ -147,6 +147,9 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         memory_of_owner=get("claudeMd") or "",
         auto_memory=get("autoMemoryEnabled"),
         auto_memory_directory=get("autoMemoryDirectory"),
+        allow_domains=tuple(get("sandbox.network.allowedDomains") or ()),
+        deny_domains=tuple(get("sandbox.network.deniedDomains") or ()),
+        only_listed_domains=get("sandbox.network.strictAllowlist") is True,
         environment=_environment(layers),
         own_environment={k: v for layer in layers if layer.source not in REPOSITORY for k, v in _env(layer)},
     )

@@ -41,6 +41,9 @@ def effective(layers: Sequence[Layer]) -> dict[str, Any]:
     owners = merged([layer.data for layer in layers if layer.source == "managed"])
     if "availableModels" in owners:  # a list that the machine's owner has closed
         result["availableModels"] = owners["availableModels"]
+    told = dict(leaves(owners))
+    if told.get("sandbox.network.allowManagedDomainsOnly") is True:
+        result["sandbox"]["network"]["allowedDomains"] = told.get("sandbox.network.allowedDomains", [])
     return result
 
 

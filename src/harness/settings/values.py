@@ -94,6 +94,9 @@ class Settings:
     compact_at: int = 80  # per cent of the usable window
     compact_window: int | None = None  # tokens
     auto_compact: bool = True
+    allow_domains: tuple[str, ...] = ()
+    deny_domains: tuple[str, ...] = ()
+    only_listed_domains: bool = False  # nobody is asked about another
     memory_excluded: tuple[str, ...] = ()  # globs on absolute paths
     memory_of_owner: str = ""
     auto_memory: bool | None = None

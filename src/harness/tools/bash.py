@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from harness.effects import Effect, Runs
 from harness.errors import SandboxUnavailable, ToolError
+from harness.network.contact import Contact
 from harness.paths import within
 from harness.tools.input import ToolInput
 from harness.tools.tool import Context, Finished, Output, Progress, Stream, Tool
@@ -86,10 +87,10 @@ async def call(args: BashInput, context: Context) -> Stream:
     seconds = _milliseconds(args.timeout) / 1000
     async with aclosing(_run(args.command, context, seconds)) as stream:
         async for item in stream:
-            yield item if isinstance(item, Progress) else _output(args.command, item, context, seconds)
+            yield _output(args.command, item, context, seconds) if isinstance(item, Finished) else item
 
 
-async def _run(command: str, context: Context, seconds: float) -> AsyncGenerator[Progress | Finished, None]:
+async def _run(command: str, context: Context, seconds: float) -> AsyncGenerator[Progress | Contact | Finished, None]:
     try:
         async with aclosing(context.shell.run(command, context.cwd, timeout=seconds)) as stream:
             async for item in stream:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from harness.effects import Effect
 from harness.files import Files
 from harness.messages import Text, UserPart
+from harness.network.contact import Contact
 from harness.sandbox.outcome import Finished, Progress
 
 if TYPE_CHECKING:  # a session makes a `Context` before it needs any input model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # a session makes a `Context` before it needs any input model
 
 # `Finished` and `Progress` are defined where they are made, a layer below; tools know them from here.
 __all__ = [
+    "Contact",
     "Context",
     "FileSeen",
     "Finished",
@@ -50,7 +52,9 @@ class Output:
 class Shell(Protocol):
     """Runs a command line for the Bash tool: the session binds it to a sandbox and a policy."""
 
-    def run(self, command: str, cwd: Path, *, timeout: float) -> "AsyncGenerator[Progress | Finished, None]": ...
+    def run(
+        self, command: str, cwd: Path, *, timeout: float
+    ) -> "AsyncGenerator[Progress | Contact | Finished, None]": ...
 
     def prepare(self, cwd: Path) -> None:
         """Make ready for the next command, while the model thinks."""
@@ -98,7 +102,7 @@ class Context:
         self.shell.prepare(self.cwd)
 
 
-Stream = AsyncGenerator[Progress | Output, None]
+Stream = AsyncGenerator[Progress | Contact | Output, None]
 Input = TypeVar("Input", bound="BaseModel")
 
 
@@ -106,8 +110,8 @@ Input = TypeVar("Input", bound="BaseModel")
 class Tool:
     """`effects` is pure: what the call would do, read by permissions, schedule, sandbox and surfaces.
 
-    `call` yields any number of `Progress` and one final `Output`; it raises `ToolError` for what the model
-    can mend. Every other exception is a bug of ours.
+    `call` yields any number of `Progress` and `Contact` (a host that a command wants to reach) and one final
+    `Output`; it raises `ToolError` for what the model can mend. Every other exception is a bug of ours.
     """
 
     name: str
