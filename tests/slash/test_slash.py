@@ -38,3 +38,14 @@ def test_one_that_there_is_not_says_what_is_near(house: House):
     done = house.run("-p", "/moed", url="http://127.0.0.1:9/v1", env={"OPENAI_MODEL": "m"})
     assert done.code == 1
     assert "Did you mean /mode?" in done.out
+
+
+def test_permissions_lists_the_rules_with_their_files(house: House):
+    house.settings(permissions={"deny": ["Read(.env)"]})
+    url, env = "http://127.0.0.1:9/v1", {"OPENAI_MODEL": "m"}
+    done = house.run("-p", "--allowedTools", "Bash(make:*)", "--", "/permissions", url=url, env=env)
+    assert done.out.splitlines() == [
+        "mode default",
+        f"  deny   Read(.env)  user {house.config}/settings.json:1",
+        "  allow  Bash(make:*)  flag command line",
+    ]

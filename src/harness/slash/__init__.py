@@ -41,6 +41,7 @@ COMMANDS: dict[str, Slash] = {
     "help": Slash("basic:help_", "list the commands"),
     "init": Slash("memory:init", "write a CLAUDE.md for this repository", asks_model=True),
     "memory": Slash("memory:memory", "list the standing instructions; allow one from outside", "[allow FILE]"),
+    "permissions": Slash("permissions:permissions", "list the rules, and what auto mode has denied"),
     "mode": Slash("basic:mode", "show the permission mode, or change it", "[MODE]"),
 }
 
