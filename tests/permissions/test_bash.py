@@ -100,7 +100,8 @@ def test_a_denied_command_stays_denied(wraps, assigned, prefixes, program, argum
 
 @pytest.mark.parametrize(
     "line",
-    ["eval 'rm x'", 'eval "r"m x', "$a x", "`echo rm` x", "rm${IFS}x", "{rm,x}", "echo 'x", ". ./x", "r${x}m y", "a=(rm); ${a[@]}"],
+    ["eval 'rm x'", 'eval "r"m x', "$a x", "`echo rm` x", "rm${IFS}x", "{rm,x}", "echo 'x", ". ./x", "r${x}m y", "a=(rm); ${a[@]}", "cat <<E | sh\nrm x\nE", "bash -s <<< 'rm x'",
+     "echo rm x | sudo bash", "bash <<< 'rm x'", "busybox rm x"],
 )  # fmt: skip
 def test_what_cannot_be_seen_is_never_allowed_beside_a_deny_rule(line):
     allowed = rules(allow=["Bash"], deny=["Bash(rm:*)"])
@@ -115,7 +116,9 @@ def test_lines_that_cannot_be_parsed_are_searched(line):
 
 
 @pytest.mark.parametrize("line", ["bash -c 'ls; rm x'", "sudo sh -ec 'rm x'", "watch 'rm x'", "echo `echo \\`rm x\\``", "env -S 'rm x'", "trap 'rm x' EXIT",
-                                  "bash -c \"sh -c 'rm x'\"", "flock l -c 'rm x'", "parallel 'rm {}' ::: a"])  # fmt: skip
+                                  "bash -c \"sh -c 'rm x'\"", "flock l -c 'rm x'", "parallel 'rm {}' ::: a",
+                                  "env -S'rm x'", "bash -c -- 'rm x'", "bash -o errexit -c 'rm x'", "tmux new -d 'rm x'", "watch 'rm\tx'", "watch 'ls;rm'", "watch -n1 'ls|rm'",
+                                  "alias x='rm y'", "git -c alias.x='!rm x' x", "git rebase -x 'rm x'", "git bisect run rm x", "git submodule foreach 'rm x'"])  # fmt: skip
 def test_shell_texts_are_read(line):
     assert command(line, NO_RM, "bypassPermissions") == "deny"
 

@@ -144,6 +144,8 @@ class _Judge:
                 problems.append("which program it runs is known only when it runs")
             if any(wrappers.base(words[0]) in wrappers.REPARSERS for words in behind):
                 problems.append(f"`{command.program}` runs text as commands")
+            if any(map(wrappers.reads_commands, behind)):
+                problems.append("a shell runs what it reads")
         return f"{problems[0]}: it may hide something that a rule is about" if problems else ""
 
     # ---- the line as a whole

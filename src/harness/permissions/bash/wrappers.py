@@ -6,6 +6,7 @@ every place where a wrapped program could begin counts.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from harness.permissions.bash.words import Word
 from harness.permissions.tables import names
@@ -52,12 +53,12 @@ EXEC_WRAPPERS: dict[str, int] = (
     | dict.fromkeys(
         names("npx pnpx bunx npm pnpm yarn bun docker podman nerdctl kubectl mise direnv devbox uv uvx poetry pipenv "
         "pdm hatch conda mamba nix nix-shell pixi rye asdf dotenv bwrap lxc-attach systemd-nspawn machinectl toolbox "
-        "distrobox flatpak snap heroku vagrant rush fd fdfind"), _ANY
+        "distrobox flatpak snap heroku vagrant rush fd fdfind tmux screen"), _ANY
     )
 )  # fmt: skip
 SHELLS = names("sh bash dash ash zsh ksh mksh fish rbash")
 # Their operands are read as shell text, in ways that we do not follow.
-REPARSERS = frozenset({"eval", "source", "."})
+REPARSERS = frozenset({"eval", "source", ".", "busybox", "toybox"})
 
 
 def base(word: Word) -> str:
@@ -119,6 +120,8 @@ def _starts(words: Sequence[Word], head: int) -> Iterator[int]:
     if program == "find":
         yield from (i + 1 for i in range(head, len(words) - 1) if words[i].text in _FIND_RUNS)
         return
+    if program == "git":
+        yield from (i + 1 for i in range(head + 1, len(words) - 1) if words[i].text in {"run", "foreach"})
     if program not in EXEC_WRAPPERS:
         return
     operands, after_option = EXEC_WRAPPERS[program], False
@@ -140,17 +143,21 @@ def _starts(words: Sequence[Word], head: int) -> Iterator[int]:
 def shell_texts(words: Sequence[Word]) -> Iterator[str]:
     """Strings among the arguments that some program will run as shell text: `sh -c`, `watch 'x'`, `env -S`."""
     program = base(words[0]) if words else ""
-    if program == "find":
-        return
+    texts = [word.text for word in words]
     if program in SHELLS:
-        yield from (
-            words[i + 1].text
-            for i in range(1, len(words) - 1)
-            if words[i].text.startswith("-") and not words[i].text.startswith("--") and "c" in words[i].text
-        )
-    elif program in EXEC_WRAPPERS or program == "trap":
-        yield from (
-            word.text.partition("=")[2] if word.text.startswith("--") else word.text
-            for word in words[1:]
-            if " " in word.text
-        )
+        options = [i for i, text in enumerate(texts) if re.match(r"-\w*c", text)]
+        yield from texts[options[0] + 1 :] if options else ()
+    elif program == "git":  # `-c alias.x=!...`, `rebase -x ...`
+        yield from (text.partition("=!")[2] for text in texts if "=!" in text)
+        yield from (after for before, after in pairwise(texts) if before in {"-x", "--exec"})
+    elif program in EXEC_WRAPPERS or program in {"trap", "alias"}:
+        several = [text for text in texts[1:] if re.search(r"[\s;&|<>()`$]", text)]
+        yield from (text[2:] if re.match(r"-\w", text) else text for text in several)
+        yield from (text.partition("=")[2] for text in several if "=" in text)
+
+
+def reads_commands(words: Sequence[Word]) -> bool:
+    """Whether it is a shell that is given no script and no `-c`: it runs what it reads."""
+    texts = [word.text for word in words[1:]]
+    scripted = any(re.match(r"-\w*c", text) or not text.startswith(("-", "+")) for text in texts)
+    return base(words[0]) in SHELLS and (not scripted or "-s" in texts)
