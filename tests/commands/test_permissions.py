@@ -121,3 +121,18 @@ def test_the_list_as_one_object(room, capsys):
 def test_what_cannot_be_answered_is_said(room, words, capsys):
     assert main(["permissions", *words]) == 2
     assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_in_auto_mode_it_says_who_is_asked_and_which_rules_are_too_broad(room, explained, capsys):
+    room.user({"permissions": {"allow": ["Bash(python3 *)", "Bash(pytest:*)"]}})
+    auto = ("--permission-mode", "auto")
+    found = explained("python3 x.py", *auto)
+    assert (found["decision"], found["classifier"], found["suggestions"]) == ("ask", True, ["Bash(python3 x.py)"])
+    assert explained("pytest x", *auto)["decision"] == "allow"
+    assert main(["permissions", "explain", "python3 x.py", *auto]) == 0
+    assert "list of read-only commands; the classifier is asked in your place" in capsys.readouterr().out
+    main(["permissions", "list", *auto])
+    assert [line.endswith("(too broad to count in auto mode)") for line in capsys.readouterr().out.splitlines()] == [
+        True,
+        False,
+    ]

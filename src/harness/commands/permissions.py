@@ -17,6 +17,7 @@ from harness.options import SessionOptions
 from harness.permissions import Allow, Ask, Decision, Deny, Roots, Rule, Rules, decide
 from harness.permissions.access import by_rule
 from harness.permissions.bash.script import Command, Script
+from harness.permissions.rules import broad
 from harness.permissions.shell import Judged, judge_command
 from harness.permit import BEHAVIORS, starting_permit
 from harness.render import safe
@@ -178,7 +179,8 @@ def _deciding(decision: Decision, rules: Rules) -> Iterator[Rule]:
 
 def _mending(call: ToolCall, effect: Effect, situation: _Situation) -> tuple[str, ...]:
     """The rules that `default` mode would offer, if with them the call is allowed in this mode."""
-    asked = replace(situation, mode="default").decide(call, effect)
+    without = replace(situation.rules, allow=())
+    asked = replace(situation, mode="default", rules=without).decide(call, effect)
     offered = asked.suggestions if isinstance(asked, Ask) else ()
     added = Rules.parse({"allow": offered}, "session", situation.roots.cwd)
     mended = replace(situation, rules=situation.rules + added).decide(call, effect)
@@ -215,6 +217,7 @@ def _object(explained: _Explained, situation: _Situation) -> dict[str, Any]:
         "decision": _WORDS[type(decision)],
         "source": decision.source,
         "reason": decision.reason,
+        "classifier": isinstance(decision, Ask) and decision.classifiable,
         "rules": [_rule(rule) for rule in explained.rules],
         "mode": situation.mode,
         "sandbox": situation.sandbox,
@@ -228,7 +231,8 @@ def _object(explained: _Explained, situation: _Situation) -> dict[str, Any]:
 def _lines(explained: _Explained, situation: _Situation) -> Iterator[str]:
     decision = explained.decision
     yield f"{_WORDS[type(decision)]:<10}{_line(explained.subject)}"
-    yield f"{'why':<10}{decision.source}: {_line(decision.reason)}"
+    first = "; the classifier is asked in your place" if isinstance(decision, Ask) and decision.classifiable else ""
+    yield f"{'why':<10}{decision.source}: {_line(decision.reason)}{first}"
     for rule in explained.rules:
         yield f"{'rule':<10}{_standing(rule)}"
     yield f"{'mode':<10}{situation.mode}; sandbox: {_line(situation.sandbox)}"
@@ -254,9 +258,14 @@ def _list_lines(situation: _Situation) -> Iterator[str]:
     rules = (*situation.rules.deny, *situation.rules.ask, *situation.rules.allow)
     width = _width([rule.text for rule in rules])
     for rule in rules:
-        yield f"{rule.behavior:<7}{_line(rule.text):<{width}}  {rule.source:<8} {_line(rule.where)}"
+        idle = "  (too broad to count in auto mode)" if _idle(rule, situation.mode) else ""
+        yield f"{rule.behavior:<7}{_line(rule.text):<{width}}  {rule.source:<8} {_line(rule.where)}{idle}"
     if not rules:
         yield f"No rules: the mode ({situation.mode}) decides."
+
+
+def _idle(rule: Rule, mode: Mode) -> bool:
+    return mode == "auto" and rule.behavior == "allow" and broad(rule)
 
 
 def _rule(rule: Rule) -> dict[str, str]:
