@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from harness import prompt
+from harness import PROTOCOL_LEVEL, __version__, prompt
 from harness.context.budget import Wanted as Compaction
+from harness.definitions import Definitions
 from harness.events import Notice
 from harness.memory import Wanted
 from harness.options import SessionOptions
@@ -54,3 +56,22 @@ def compaction(chosen: Settings, env: Mapping[str, str]) -> Compaction:
         window=int(window) if window.isdecimal() and int(window) else chosen.compact_window,
         auto=chosen.auto_compact and not off,
     )
+
+
+def init(options: SessionOptions, chosen: Settings, definitions: Definitions) -> dict[str, Any]:
+    """What `system/init` tells that does not change from turn to turn."""
+    return {
+        "cwd": str(options.cwd.resolve()),
+        "tools": [],
+        "mcp_servers": [],
+        "model": "",
+        "permissionMode": "",
+        "slash_commands": list(definitions.commands),
+        "agents": list(definitions.agents),
+        "skills": list(definitions.skills),
+        "plugins": [],
+        "output_style": chosen.output_style,
+        "apiKeySource": "env" if options.env.get("OPENAI_API_KEY") else "none",
+        "claude_code_version": PROTOCOL_LEVEL,
+        "harness_version": __version__,
+    }

@@ -138,12 +138,23 @@ def _kept_traceback(error: Exception) -> str:
     return file.name
 
 
+def _speaks_json(words: list[str]) -> bool:
+    """Whether a program drives us: prompts and control requests come as lines of JSON."""
+    ours = words[: words.index("--")] if "--" in words else words
+    after = ours[ours.index("--input-format") + 1 :][:1] if "--input-format" in ours else []
+    return "--input-format=stream-json" in ours or after == ["stream-json"]
+
+
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in COMMANDS:
         return COMMANDS[words[0]](words[1:])
     if words[:1] in (["-v"], ["--version"]):
         print(f"{PROTOCOL_LEVEL} (harness {__version__})")  # noqa: T201
         return EXIT_OK
+    if _speaks_json(words):
+        from harness.sdk import serve  # noqa: PLC0415
+
+        return serve.main(words)
     from harness import flags  # noqa: PLC0415  argparse is not needed for the version
 
     alone = len(words) < 2 or not words[1].startswith("-")  # a prompt is one word for the shell

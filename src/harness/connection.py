@@ -38,6 +38,7 @@ def connection(options: SessionOptions, chosen: Settings) -> Options:
         aliases=chosen.aliases,
         ca_file=env.get("HARNESS_CA_FILE") or chosen.ca_file,
         record=options.record,
+        apart=options.apart,
         effort="max" if effort == "xhigh" else effort,
         fallback_models=options.fallback_models or chosen.fallback_models,
         context_window=chosen.context_window,

@@ -5,13 +5,16 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.messages import EFFORTS, MODES, Mode
 from harness.network.domains import Network
 from harness.settings.places import SOURCES
+
+if TYPE_CHECKING:
+    from harness.definitions import Agent
 
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
@@ -50,6 +53,11 @@ class Flags:
     output_format: str
     partial_messages: bool
     hook_events: bool
+    replay: bool
+    tools: tuple[str, ...] | None
+    agents: "tuple[Agent, ...]"
+    session_id: str | None
+    prompt_tool: str | None
     permission_mode: Mode | None
     allowed: tuple[str, ...]
     disallowed: tuple[str, ...]
@@ -118,6 +126,8 @@ def parser() -> argparse.ArgumentParser:
     add("--setting-sources", metavar="LIST", help="settings files to read: some of user,project,local (default: all)")
     add("--trust-project", action="store_true", help="let this project's settings count, for this run")
     add("--system-prompt", metavar="TEXT", help="replace the system prompt")
+    add("--system-prompt-file", metavar="FILE", help="replace it with what a file says")
+    add("--append-system-prompt-file", metavar="FILE", help="add what a file says")
     add("--append-system-prompt", metavar="TEXT", help="add to the system prompt")
     add("--network", choices=NETWORKS, help="network of sandboxed commands (default: none); proxy: listed hosts")
     add("--allow-domain", action="append", default=[], metavar="HOST", help="let commands reach it; implies proxy")
@@ -133,6 +143,20 @@ def _add_for_programs(p: argparse.ArgumentParser) -> None:
     """What a program that reads our lines may ask for."""
     add = p.add_argument
     add("--include-hook-events", action="store_true", help="with stream-json: that hooks run and what they answer, too")
+    add(
+        "--replay-user-messages",
+        action="store_true",
+        help="with stream-json in and out: repeat each prompt, with its uuid",
+    )
+    add("--input-format", choices=("text", "stream-json"), default="text", help="stream-json: the Agent SDK's protocol")
+    add(
+        "--permission-prompt-tool",
+        metavar="NAME",
+        help="who answers permission questions: stdio, with stream-json input",
+    )
+    add("--tools", metavar="LIST", help='the built-in tools to offer: "default", "" for none, or names')
+    add("--agents", metavar="JSON", help='agents for this session: {"NAME": {"description": "...", "prompt": "..."}}')
+    add("--session-id", metavar="UUID", help="the new session's id")
     add("--verbose", action="store_true", help="accepted; stream-json is always complete")
 
 
@@ -159,6 +183,11 @@ def parse(argv: Sequence[str]) -> Flags:
         output_format=given.output_format,
         partial_messages=given.include_partial_messages,
         hook_events=given.include_hook_events,
+        replay=given.replay_user_messages,
+        tools=_tools(given.tools),
+        agents=_agents(given.agents),
+        session_id=_session_id(given.session_id),
+        prompt_tool=given.permission_prompt_tool,
         permission_mode="default" if mode == "manual" else mode,
         allowed=tuple(given.allowedTools),
         disallowed=tuple(given.disallowedTools),
@@ -168,8 +197,8 @@ def parse(argv: Sequence[str]) -> Flags:
         effort=given.effort,
         fallback_models=tuple(name.strip() for name in (given.fallback_model or "").split(",") if name.strip()),
         add_dirs=tuple(_directory(d) for d in given.add_dir),
-        system_prompt=given.system_prompt,
-        append_system_prompt=given.append_system_prompt,
+        system_prompt=_text(given, "system_prompt"),
+        append_system_prompt=_text(given, "append_system_prompt"),
         sandbox=not given.no_sandbox,
         network=given.network,
         allow_domains=tuple(given.allow_domain),
@@ -180,6 +209,49 @@ def parse(argv: Sequence[str]) -> Flags:
         record=given.record,
         vendor=vendor,
     )
+
+
+def _tools(value: str | None) -> tuple[str, ...] | None:
+    return None if value is None or value == "default" else tuple(value.replace(",", " ").split())
+
+
+def _agents(value: str | None) -> "tuple[Agent, ...]":
+    if value is None:
+        return ()
+    import json  # noqa: PLC0415  seldom given
+
+    from harness.definitions.values import agent_from  # noqa: PLC0415
+
+    try:
+        given = json.loads(value)
+        if not isinstance(given, dict) or not all(isinstance(each, dict) for each in given.values()):
+            raise ValueError("it must be an object of agents")
+        return tuple(agent_from(name, fields, "flag") for name, fields in given.items())
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--agents cannot be used: {error}.", "See harness --help.") from None
+
+
+def _session_id(value: str | None) -> str | None:
+    import uuid  # noqa: PLC0415  seldom given
+
+    try:
+        return None if value is None else str(uuid.UUID(value))
+    except ValueError:
+        raise UsageError(f"--session-id {value!r} is not a UUID.", "Give one, as uuidgen prints it.") from None
+
+
+def _text(given: argparse.Namespace, name: str) -> str | None:
+    """A prompt given as text or by the name of its file."""
+    text, file, flag = getattr(given, name), getattr(given, f"{name}_file"), f"--{name.replace('_', '-')}"
+    if file is None:
+        return str(text) if text is not None else None
+    if text is not None and name == "system_prompt":
+        raise UsageError(f"{flag} and {flag}-file disagree.", "Drop one.")
+    try:
+        return "\n\n".join(filter(None, (text, Path(file).read_text("utf-8"))))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise UsageError(f"{flag}-file {file} cannot be read: {why}.", "Name a text file.") from None
 
 
 def _without_vendor(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from harness.network.domains import Network
 from harness.settings import Asked
 
 if TYPE_CHECKING:
+    from harness.definitions import Agent
     from harness.hooks.handler import Handler
 
 
@@ -47,7 +48,11 @@ class SessionOptions:
     allow_domains: tuple[str, ...] = ()
     persist: bool = True
     heartbeat: float = 5.0
+    apart: bool = False  # pieces of the answer as the server cut them: for who counts them; it costs time
     record: Path | None = None
+    session_id: str | None = None
+    tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
+    agents: "tuple[Agent, ...]" = ()  # besides those of files
     hooks: "tuple[Handler, ...]" = ()  # besides those of settings
     settings: Asked = field(default_factory=Asked)
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -62,6 +67,9 @@ class SessionOptions:
             allow=tuple(rule for value in flags.allowed for rule in split_rules(value)),
             deny=tuple(rule for value in flags.disallowed for rule in split_rules(value)),
             max_turns=flags.max_turns,
+            session_id=flags.session_id,
+            tools=flags.tools,
+            agents=flags.agents,
             model=flags.model,
             endpoint=flags.endpoint,
             effort=flags.effort,

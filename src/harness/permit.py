@@ -4,8 +4,9 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness import paths
 from harness.effects import Effect
 from harness.errors import UsageError
 from harness.messages import MODES, Mode, ToolCall
@@ -72,6 +73,32 @@ class Permit:
         """Allow what matches `text` for the rest of the session."""
         self.rules += Rules.parse({"allow": [text]}, "session", self._roots.cwd)
 
+    def update(self, updates: Sequence[Mapping[str, Any]]) -> None:
+        """Apply permission updates of an answer for the rest of the session; all of them, or none.
+
+        An answer is about one call, so what it may not do is skipped: a mode that is forbidden, above all.
+        """
+        from harness.permissions.updates import changes  # noqa: PLC0415  for hooks and SDKs only
+
+        try:
+            listed = changes(updates)
+        except ValueError:
+            return
+        for change in listed:
+            match change.kind:
+                case "setMode":
+                    try:
+                        self.set_mode(change.mode)
+                    except UsageError:
+                        pass
+                case "addDirectories" | "removeDirectories":
+                    named = {paths.resolve(name, self._roots.cwd) for name in change.directories}
+                    kept = [each for each in self._roots.extra if each not in named]
+                    more = named if change.kind == "addDirectories" else ()
+                    self._roots = replace(self._roots, extra=(*kept, *more))
+                case _:
+                    self.rules = _changed(self.rules, change.kind, change.behavior, change.rules, self._roots.cwd)
+
     def set_mode(self, mode: str) -> None:
         """Change the mode, from the next decision on.
 
@@ -85,6 +112,17 @@ class Permit:
                 "Start it so: harness --permission-mode bypassPermissions",
             )
         self.mode = _permitted(_known(mode), self._forbidden)
+
+
+def _changed(rules: Rules, kind: str, behavior: Behavior, texts: Sequence[str], cwd: Path) -> Rules:
+    """Rules with those of an answer. Only the session's own can be taken back or replaced: files are their owner's."""
+    pools = {"deny": rules.deny, "ask": rules.ask, "allow": rules.allow}
+    gone = texts if kind == "removeRules" else [rule.text for rule in pools[behavior] if kind == "replaceRules"]
+    pools[behavior] = tuple(rule for rule in pools[behavior] if rule.source != "session" or rule.text not in gone)
+    rules = Rules(**pools, warnings=rules.warnings)
+    if kind == "removeRules":
+        return rules
+    return rules + Rules.parse({behavior: texts}, "session", cwd)
 
 
 def _known(mode: str) -> Mode:

@@ -35,8 +35,8 @@ class Place:
     those of a project's files are sandboxed."""
 
     project: Path
-    session_id: str
     policy: Callable[[], Policy]
+    session_id: Callable[[], str]
     confine: bool = True
 
     @property
@@ -44,7 +44,7 @@ class Place:
         return {
             "CLAUDE_PROJECT_DIR": str(self.project),
             "HARNESS_PROJECT_DIR": str(self.project),
-            "CLAUDE_CODE_SESSION_ID": self.session_id,
+            "CLAUDE_CODE_SESSION_ID": self.session_id(),
             "CLAUDECODE": "1",
         }
 

@@ -184,7 +184,7 @@ class ChatProvider:
         if self._offered is None or self._offered[0] != request.tools:
             self._offered = (request.tools, Offered.decode(request.tools))
         naming = Naming(f"msg_{request.id}", self._model.id, self._encoder.call_ids)
-        return Decoder(self._offered[1], naming)
+        return Decoder(self._offered[1], naming, apart=self._options.apart)
 
     # Windows
 

@@ -25,12 +25,12 @@ _STOPS: Mapping[Finish, Stop] = {"length": "max_tokens", "content_filter": "refu
 class Decoder:
     """Feed it what each network read gave; then `close`.
 
-    Consecutive deltas of one kind within one `feed` come out as one event.
+    Consecutive deltas of one kind within one `feed` come out as one event, unless they are wanted `apart`.
     """
 
-    def __init__(self, offered: Offered, naming: Naming) -> None:
+    def __init__(self, offered: Offered, naming: Naming, *, apart: bool = False) -> None:
         self._naming = naming
-        self._deltas = Deltas(offered, naming)
+        self._deltas = Deltas(offered, naming, apart=apart)
         self._sse = SseReader()
         self._head = b""
         self._is_body: bool | None = None  # whether the answer is one body and no event stream

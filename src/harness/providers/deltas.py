@@ -38,9 +38,10 @@ class Received:
 
 
 class Deltas:
-    """Takes deltas; `flush` gives the events of all that came since, one for each run of one kind."""
+    """Takes deltas; `flush` gives the events of all that came since, one for each run of one kind, or `apart`."""
 
-    def __init__(self, offered: Offered, naming: Naming) -> None:
+    def __init__(self, offered: Offered, naming: Naming, *, apart: bool = False) -> None:
+        self._apart = apart
         self._offered = offered
         self._ids = Ids(naming.message_id, naming.taken)
         self._assembler = CallAssembler(offered, self._ids)
@@ -113,6 +114,8 @@ class Deltas:
             self._end_run()
             self._end_of = end_of
         self._run.append(piece)
+        if self._apart:
+            self._end_run()
 
     def _end_run(self) -> None:
         if self._run:

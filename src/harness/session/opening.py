@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -25,6 +26,7 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
     """
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
     told: list[Told] = []
+    session: Session | None = None
     connect_classifier: Callable[[], Awaitable[Provider]] | None = None
     try:
         async with anyio.create_task_group() as tasks:
@@ -33,6 +35,7 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
                 connect_classifier = partial(_judge, options, chosen, provider.model)
             session = Session(options, chosen, provider, tasks)
             session.connect_classifier = connect_classifier
+            session.models.connect = partial(_model, options, chosen, session)
             for notice in told:
                 session.tell(notice)
             try:
@@ -48,9 +51,17 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
             raise
         raise group.exceptions[0] from None
     finally:
-        if provider:
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
+            if session:
+                await session.models.aclose()
+            elif provider:
                 await provider.aclose()
+
+
+async def _model(options: SessionOptions, chosen: Settings, session: Session, model: str | None) -> Provider:
+    """Another model; None: the one that the session began with. Raises HarnessError."""
+    options = options if model is None else replace(options, model=model)
+    return await connect(connection(options, chosen), session.tell, partial(aside, session.tasks))
 
 
 async def _judge(options: SessionOptions, chosen: Settings, model: Model) -> Provider:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from anyio.abc import TaskGroup
 
-from harness import PROTOCOL_LEVEL, __version__, beginnings, paths, prompt
+from harness import beginnings, hooking, paths, prompt
 from harness.asks import Answer, Asks
 from harness.confine import Confinement
 from harness.contacts import asking
@@ -25,9 +25,9 @@ from harness.execute import Calls
 from harness.files import Files
 from harness.hooks.verdict import Verdict
 from harness.journal import Journal, session_file
-from harness.loop import Deps, State, after_compaction, asked, before_compaction, compact, run
+from harness.loop import Deps, State, after_compaction, before_compaction, compact, run
 from harness.memory import Memory, told
-from harness.messages import Assistant, Mode, Text, User
+from harness.messages import Assistant, Mode, Text, User, UserPart
 from harness.mux import aside
 from harness.options import SessionOptions
 from harness.permissions import removed_tools
@@ -35,6 +35,7 @@ from harness.permit import starting_permit
 from harness.providers.port import Provider, Request, Told
 from harness.request import Interrupt
 from harness.sandbox import open_shell
+from harness.session.models import Models
 from harness.settings import Settings
 from harness.toolbox import Toolbox
 from harness.tools import TOOLS
@@ -43,7 +44,6 @@ from harness.turn import Turn
 
 if TYPE_CHECKING:
     from harness.classifier import Classifier
-    from harness.hooks.asking import Hooks
     from harness.questions import Questions
 
 
@@ -51,8 +51,8 @@ class Session:
     """One conversation. A surface iterates `prompt`, answers what is asked, and may steer or interrupt."""
 
     def __init__(self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup) -> None:
-        self.id = str(uuid4())
-        self._options, self._provider, self._tasks = options, provider, tasks
+        self.id = options.session_id or str(uuid4())
+        self._options, self.models, self._tasks = options, Models(provider), tasks
         self.connect_classifier: Callable[[], Awaitable[Provider]] | None = None
         self.said: list[str] = []  # by the person: what auto mode's classifier is shown
         self._cwd = options.cwd.resolve()
@@ -66,7 +66,7 @@ class Session:
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins = Interrupt(), False, True
         self._state = State(beginnings.system_prompt(options))
-        self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS))
+        self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed, gate=gate)
@@ -74,6 +74,8 @@ class Session:
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
         self._notices: list[Notice] = []
+        hooks, problems = hooking.opened(options, chosen, self._confinement, tasks, self._hook_input)
+        self._notices += [Notice(level="warning", cause="hooks", text=text) for text in problems]
         calls = Calls(
             self._toolbox,
             context,
@@ -82,7 +84,8 @@ class Session:
             self.permit.allow_rule,
             lambda path: told(self.memory.after_reading(path)),
             self._asks,
-            self._hooks(tasks),
+            hooks,
+            self.permit.update,
             offer=lambda call, effects, ask: self.questions.offer(call, effects, ask),  # noqa: PLW0108  as below
             save=lambda texts: self.questions.save(texts),  # noqa: PLW0108
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
@@ -124,7 +127,7 @@ class Session:
 
     @property
     def model(self) -> str:
-        return self._provider.model.id
+        return self.models.now.model.id
 
     @property
     def sandbox_note(self) -> str:
@@ -135,6 +138,7 @@ class Session:
         """The agents, commands and skills that people wrote."""
         trusted, sources = self._chosen.trust.trusted, self._options.settings.sources
         found = load_definitions(self._cwd, self._options.env, sources, trusted=trusted)
+        found.agents |= {agent.name: agent for agent in self._options.agents}
         self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
         return found
 
@@ -159,12 +163,25 @@ class Session:
         )
 
     async def _own_provider(self) -> Provider:
-        return self._provider
+        return self.models.now
 
     def _facts(self) -> dict[str, str]:
         memory = "\n\n".join(file.text for file in self.memory.files)
         facts = {"directory": str(self._deps.calls.context.cwd), "project": str(self._cwd)}
         return {**facts, "what holds commands": self.sandbox_note, "standing instructions": memory}
+
+    @property
+    def tasks(self) -> TaskGroup:
+        """Where a surface's own sources run: they end with the session, at the latest."""
+        return self._tasks
+
+    async def set_model(self, model: str | None) -> None:
+        """Speak to another model from the next request on; None: the one that the session began with.
+
+        Raises:
+            HarnessError: it cannot be connected to.
+        """
+        self._deps.provider = self._keeper.provider = await self.models.change(model)
 
     def set_mode(self, mode: str) -> None:
         """Change the permission mode, from the next decision on. Raises UsageError, see `Permit.set_mode`."""
@@ -181,9 +198,9 @@ class Session:
         self.said.append(text)
         self._state.inbox.append(User((Text(text),)))
 
-    def interrupt(self) -> None:
-        """End the turn that runs; its result still comes. Between turns there is nothing to end."""
-        if self._running:
+    def interrupt(self, *, ahead: bool = False) -> None:
+        """End the turn that runs (`ahead`: or is about to); its result still comes."""
+        if self._running or ahead:
             self._interrupt.request()
 
     def answer(self, question_id: str, answer: Answer) -> bool:
@@ -196,8 +213,8 @@ class Session:
             self.classifier.denials.forgive()
         return True
 
-    async def prompt(self, text: str) -> AsyncGenerator[Event, None]:
-        """One turn. Every durable event is in the journal before it is yielded."""
+    async def prompt(self, text: str, more: tuple[UserPart, ...] = ()) -> AsyncGenerator[Event, None]:
+        """One turn; `more` is what its prompt holds besides text. What is durable is kept before it is yielded."""
         self._running = True
         self.said.append(text)
         try:
@@ -210,7 +227,7 @@ class Session:
             if not self._state.messages and (instructions := self.memory.opening()):
                 self._state.messages.append(User((Text(instructions),)))
                 yield self._kept(UserMessage(message=User((Text(instructions),)), source="harness"))
-            async with aclosing(run(self._user(text), self._state, self._deps)) as events:
+            async with aclosing(run(self._user(text, more), self._state, self._deps)) as events:
                 async for event in events:
                     yield self._kept(event)
         finally:
@@ -225,14 +242,20 @@ class Session:
 
     def answered(self, text: str, failure: str = "") -> Iterator[Event]:
         """How such a turn ends: with the text, or with what went wrong."""
+        self._interrupt.requested = False
         turn = Turn(text=text)
         turn.end("command_failed" if failure else "completed", failure)
         yield self._kept(Stopped(reason=turn.ended))
-        yield self._kept(turn.result(self._provider.model))
+        yield self._kept(turn.result(self.models.now.model))
+
+    @property
+    def compacts(self) -> bool:
+        """Whether the conversation is compacted by itself when it grows too long."""
+        return self._keeper.wanted.auto
 
     def account(self) -> Account:
         """What the next request will hold, by category."""
-        return account(self._provider, self._next(), self._keeper.budget, self.memory.opening())
+        return account(self.models.now, self._next(), self._keeper.budget, self.memory.opening())
 
     async def compact(self, focus: str = "") -> AsyncGenerator[Event, None]:
         """Let a summary take the place of the conversation, but for its last exchanges.
@@ -262,40 +285,23 @@ class Session:
 
     async def _begun(self) -> AsyncGenerator[Event, None]:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
-        hooks, self._begins = self._deps.hooks, False
-        if told := await self._provider.ready():
+        self._begins = False
+        if told := await self.models.now.ready():
             self.tell(told)
         if (limits := self._keeper.budget) and limits.window <= LEAN_WINDOW:
             self._toolbox.lean()
-        if hooks and hooks.matching("SessionStart", "startup"):
-            async with aclosing(asked(self._deps, "SessionStart", "startup", source="startup")) as said:
-                async for item in said:
-                    if isinstance(item, Verdict):
-                        self._started = item.context
-                    else:
-                        yield self._kept(item)
+        async with aclosing(hooking.begun(self._deps)) as said:
+            async for item in said:
+                if isinstance(item, Verdict):
+                    self._started = item.context
+                else:
+                    yield self._kept(item)
 
-    async def end(self, reason: str = "other") -> None:
+    async def end(self) -> None:
         """Tell hooks that the session is over; they have little time, all together."""
-        if (hooks := self._deps.hooks) and hooks.matching("SessionEnd", reason):
-            async with aclosing(hooks.ask("SessionEnd", reason, reason=reason)) as said:
-                async for _ in said:
-                    pass
+        await hooking.ended(self._deps)
         if "classifier" in self.__dict__:
             await self.classifier.aclose()
-
-    def _hooks(self, tasks: TaskGroup) -> "Hooks | None":
-        if not self._options.hooks and not any(self._chosen.hooks()):
-            return None
-        from harness.hooks.asking import Hooks  # noqa: PLC0415  most sessions have none
-        from harness.hooks.command import Place  # noqa: PLC0415
-        from harness.hooks.settings import from_settings  # noqa: PLC0415
-
-        place = Place(self._cwd, self.id, self._policy, self._confinement.sandboxed)
-        problems: list[str] = []
-        handlers = [*from_settings(self._chosen, place, problems.append), *self._options.hooks]
-        self._notices += [Notice(level="warning", cause="hooks", text=text) for text in dict.fromkeys(problems)]
-        return Hooks(handlers, tasks, self._hook_input)
 
     def _hook_input(self) -> dict[str, Any]:
         return {
@@ -308,15 +314,15 @@ class Session:
     def _policy(self) -> Any:
         return self._confinement.policy(self.mode)
 
-    def _user(self, text: str) -> User:
+    def _user(self, text: str, more: tuple[UserPart, ...]) -> User:
         """The prompt; the first one ends with the facts of the session, frozen there."""
         if any(isinstance(message, Assistant) for message in self._state.messages):
-            return User((Text(text),))
+            return User((Text(text), *more))
         unasked = ("commands in the sandbox",) if self._confinement.granted().auto_allow and self.mode != "plan" else ()
         allowed = (*(rule.text for rule in self.permit.rules.allow), *unasked)
         facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed)
         started = (Text(f"<hook>\n{self._started}\n</hook>"),) if self._started else ()
-        return User((Text(text), Text(prompt.environment(facts)), *started))
+        return User((Text(text), *more, Text(prompt.environment(facts)), *started))
 
     def _kept(self, event: Event) -> Event:
         try:
@@ -330,20 +336,10 @@ class Session:
         return event
 
     def _init(self) -> dict[str, Any]:
-        return {
-            "cwd": str(self._cwd),
+        return beginnings.init(self._options, self._chosen, self.definitions) | {
             "tools": list(self._toolbox.names),
-            "mcp_servers": [],
             "model": self.model,
             "permissionMode": self.mode,
-            "slash_commands": list(self.definitions.commands),
-            "agents": list(self.definitions.agents),
-            "skills": list(self.definitions.skills),
-            "plugins": [],
-            "output_style": "default",
-            "apiKeySource": "env" if self._options.env.get("OPENAI_API_KEY") else "none",
-            "claude_code_version": PROTOCOL_LEVEL,
-            "harness_version": __version__,
-            "endpoint": self._provider.model.endpoint,
+            "endpoint": self.models.now.model.endpoint,
             "sandbox": self._confinement.level,
         }

@@ -128,6 +128,7 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         effort=get("effortLevel"),
         fallback_models=tuple(fallback.split(",") if isinstance(fallback, str) else fallback),
         mode=_mode(get("permissions.defaultMode")),
+        output_style=get("outputStyle") or "default",
         forbidden_modes=frozenset(forbidden),
         directories=tuple(get("permissions.additionalDirectories") or ()),
         sandbox=enabled is not False,

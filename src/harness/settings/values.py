@@ -80,6 +80,7 @@ class Settings:
     effort: str | None = None
     fallback_models: tuple[str, ...] = ()
     mode: Mode | None = None
+    output_style: str = "default"
     forbidden_modes: frozenset[Mode] = frozenset()
     directories: tuple[str, ...] = ()
     sandbox: bool = True

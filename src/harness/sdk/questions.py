@@ -1,0 +1,48 @@
+"""`can_use_tool`: a question to the program, and its answer in our words."""
+
+from typing import Any
+
+from harness.asks import Answer
+from harness.events import PermissionRequest
+from harness.permissions.updates import suggested
+from harness.sdk.wire import Json
+
+
+def question(event: PermissionRequest) -> Json:
+    """The request's body."""
+    given = dict(event.call.input or {})
+    body: Json = {
+        "subtype": "can_use_tool",
+        "tool_name": event.call.name,
+        "input": given,
+        "tool_use_id": event.call.id,
+        "permission_suggestions": suggested(event.suggestions),
+        "decision_reason": event.reason,
+        "display_name": event.call.name,
+    }
+    if isinstance(given.get("description"), str):
+        body["description"] = given["description"]
+    path = given.get("file_path") or given.get("notebook_path")
+    return body | ({"blocked_path": path} if isinstance(path, str) and "outside" in event.reason else {})
+
+
+def answer(said: Json) -> Answer:
+    """What the program's payload means. Whatever is no clear yes is a no."""
+    match said:
+        case {"behavior": "allow"}:
+            updated: Any = said.get("updatedInput")
+            updates = said.get("updatedPermissions")
+            return Answer(
+                "allow",
+                updated_input=updated if isinstance(updated, dict) else None,
+                updates=tuple(updates)
+                if isinstance(updates, list) and all(isinstance(u, dict) for u in updates)
+                else (),
+            )
+        case {"behavior": "deny"}:
+            return Answer("deny", reason=str(said.get("message") or ""), stop=said.get("interrupt") is True)
+    return Answer("deny", reason="the program's answer was neither allow nor deny")
+
+
+def refused(error: str) -> Answer:
+    return Answer("deny", reason=f"the program that was asked failed: {error}")

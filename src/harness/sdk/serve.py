@@ -1,0 +1,290 @@
+"""One process for one program: first `initialize`, then turns from a queue, with control requests at any time."""
+
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import ExitStack, aclosing
+from dataclasses import replace
+from typing import Any, TextIO
+from uuid import uuid4
+
+import anyio
+
+from harness import slash
+from harness.errors import EXIT_ERROR, EXIT_OK, EXIT_TERMINATED, HarnessError, ProviderError, UsageError
+from harness.events import Event, Notice, PermissionRequest, Result, UserMessage
+from harness.lines import StreamLines
+from harness.messages import ToolResult
+from harness.mux import Mux, Source
+from harness.options import SessionOptions
+from harness.providers.port import Model
+from harness.sdk import control, questions
+from harness.sdk.argv import Asked, parse
+from harness.sdk.prompts import Prompt, prompt
+from harness.sdk.welcome import Brought, brought, payload
+from harness.sdk.wire import Eof, Json, Refused, Wire
+from harness.session import Session, open_session
+from harness.turn import Turn
+
+# The line types that SDKs know; our others say nothing that they could use.
+TOLD = frozenset({"system", "assistant", "user", "result", "stream_event", "tool_progress", "conversation_reset"})
+
+
+def main(words: Sequence[str]) -> int:
+    """Serve the program that started us; the exit code tells how the last turn ended."""
+    try:
+        asked = parse(words)
+        options = _options(asked)
+    except UsageError as error:
+        _tell(f"Error: {error}")
+        return EXIT_ERROR
+    for warning in asked.warnings:
+        _tell(warning)
+    with ExitStack() as stack:
+        log = _log(asked, stack)
+        return anyio.run(_serve, asked, options, Wire(sys.stdin.fileno(), sys.stdout.fileno(), log))
+
+
+def _options(asked: Asked) -> SessionOptions:
+    options = SessionOptions.from_flags(asked.flags, interactive=asked.flags.prompt_tool == "stdio")
+    return replace(options, apart=asked.flags.partial_messages)
+
+
+def _log(asked: Asked, stack: ExitStack) -> Callable[[str], None]:
+    if asked.debug_file is None:
+        return lambda _: None
+    try:
+        file: TextIO = stack.enter_context(asked.debug_file.open("a", encoding="utf-8"))
+    except OSError as error:
+        _tell(f"Warning: --debug-file {asked.debug_file} cannot be written: {error.strerror}.")
+        return lambda _: None
+    return lambda line: print(line, file=file, flush=True)
+
+
+async def _serve(asked: Asked, options: SessionOptions, wire: Wire) -> int:
+    lines = wire.lines()
+    given, early = await _welcomed(lines, wire, options)
+    options = replace(options, hooks=given.hooks, agents=(*options.agents, *given.agents))
+    ran = False
+    try:
+        async with open_session(options) as session, aclosing(lines):
+            ran = True
+            host = Host(session, wire, asked)
+            return await host.run(lines, early)
+    except HarnessError as error:
+        if ran:
+            raise
+        await wire.send(_stillborn(error, options))
+        return EXIT_ERROR
+
+
+async def _welcomed(
+    lines: AsyncGenerator[Json | str | Eof, None], wire: Wire, options: SessionOptions
+) -> tuple[Brought, list[Json | str | Eof]]:
+    """Answer `initialize`; what else was said before it waits. A program may also begin with a prompt."""
+    early: list[Json | str | Eof] = []
+    async for line in lines:
+        request = line.get("request") if isinstance(line, dict) and line.get("type") == "control_request" else None
+        if isinstance(line, dict) and isinstance(request, dict) and request.get("subtype") == "initialize":
+            try:
+                given = brought(request, wire)
+            except ValueError as error:
+                await wire.send(control.failure(line.get("request_id"), str(error)))
+                continue
+            info = payload(replace(options, agents=(*options.agents, *given.agents)))
+            await wire.send(control.success(line.get("request_id"), info))
+            return given, early
+        early.append(line)
+        if isinstance(line, Eof) or (isinstance(line, dict) and line.get("type") == "user"):
+            break
+    return Brought(), early
+
+
+def _stillborn(error: HarnessError, options: SessionOptions) -> Json:
+    """The one result where no session could begin."""
+    turn = Turn()
+    if isinstance(error, ProviderError):
+        turn.fail(error)
+        turn.ended = "turn_setup_failed"
+    else:
+        turn.end("turn_setup_failed", str(error))
+    (line,) = StreamLines(str(uuid4())).of(turn.result(Model(options.model or "", "")))
+    return line
+
+
+class _TurnEnd:
+    """A turn is over: the next prompt may begin."""
+
+
+class _Nothing:
+    """What a source that only works says: never."""
+
+
+Item = Event | Json | str | Eof | _TurnEnd | _Nothing
+
+
+class Host:
+    """Turns for one program. `queue` holds prompts that wait; each of them gets its own result."""
+
+    def __init__(self, session: Session, wire: Wire, asked: Asked) -> None:
+        self.session, self.wire = session, wire
+        self.queue: deque[Prompt] = deque()
+        self._lines = StreamLines(session.id, partial=asked.flags.partial_messages, hooks=asked.flags.hook_events)
+        self._replay = asked.flags.replay
+        self._seen: set[str] = set()
+        self._current: Prompt | None = None
+        self._result: Result | None = None
+        self._asking: dict[str, Source] = {}
+        self._input: Source | None = None
+        self._terminated = False
+
+    @property
+    def busy(self) -> bool:
+        return self._current is not None
+
+    async def run(self, lines: AsyncGenerator[Any, None], early: Sequence[Json | str | Eof]) -> int:
+        """Until there is no more input and no prompt waits; the exit code."""
+        self._watch_signals()
+        async with Mux[Item](self.session.tasks) as mux:
+            for line in early:
+                await self._take(line, mux)
+            if not any(isinstance(line, Eof) for line in early):
+                self._input = mux.add(lines, paced=False)
+            self._begin(mux)
+            async for item in mux:
+                match item:
+                    case dict() | str() | Eof():
+                        await self._take(item, mux)
+                    case _TurnEnd():
+                        self._current = None
+                    case _Nothing():
+                        pass
+                    case _:
+                        await self._show(item, mux)
+                self._begin(mux)
+        if self._terminated:
+            return EXIT_TERMINATED
+        return self._result.exit_code if self._result and self._result.is_error else EXIT_OK
+
+    def _begin(self, mux: Mux[Item]) -> None:
+        if self._current is None and self.queue and not self._terminated:
+            self._current = self.queue.popleft()
+            mux.add(self._turn(self._current))
+
+    async def _take(self, line: Json | str | Eof, mux: Mux[Item]) -> None:
+        """Something that the program said."""
+        if isinstance(line, str):
+            _tell(f"Warning: {line}")
+        if not isinstance(line, dict):
+            return
+        match line:
+            case {"type": "user"}:
+                await self._queue(line)
+            case {"type": "control_response", "response": dict(response)}:
+                self.wire.answered(response)
+            case {"type": "control_request", "request": dict(request)}:
+                if request.get("subtype") in control.BESIDE:
+                    mux.add(self._control(line))
+                else:
+                    await self.wire.send(await control.answered(self, line))
+
+    async def _control(self, line: Json) -> AsyncGenerator[Item, None]:
+        await self.wire.send(await control.answered(self, line))
+        yield _Nothing()
+
+    async def _queue(self, line: Json) -> None:
+        try:
+            given = prompt(line)
+        except ValueError as error:
+            _tell(f"Warning: {error}; the line is passed over.")
+            return
+        if given.uuid in self._seen:
+            return
+        self._seen.add(given.uuid)
+        self.queue.append(given)
+
+    async def _turn(self, given: Prompt) -> AsyncGenerator[Item, None]:
+        """One turn, and exactly one result, whatever happens."""
+        done = False
+        try:
+            if given.verbatim or given.more:
+                answering = self.session.prompt(given.text, given.more)
+            else:
+                answering = slash.turn(given.text, self.session)
+            async with aclosing(answering) as events:
+                async for event in events:
+                    done |= isinstance(event, Result)
+                    yield event
+        except HarnessError as error:
+            if done:
+                raise
+            turn = Turn()
+            turn.end("internal_error", str(error))
+            yield turn.result(Model(self.session.model, ""))
+        yield _TurnEnd()
+
+    async def _show(self, event: Event, mux: Mux[Item]) -> None:
+        if isinstance(event, PermissionRequest):
+            self._asking[event.id] = mux.add(self._ask(event))
+            return
+        if isinstance(event, Notice):
+            self.wire.note(f"{event.level}: {event.text}")
+        self._close_question(event)
+        if isinstance(event, UserMessage) and event.source == "prompt" and self._replay and self._current:
+            await self.wire.send(self._echo(self._current))
+        for line in self._lines.of(event):
+            if line["type"] in TOLD:
+                await self.wire.send(self._marked(line) if isinstance(event, Result) else line)
+        if isinstance(event, Result):
+            self._result = event
+
+    def _close_question(self, event: Event) -> None:
+        """A call that has its result asks no more: it was answered, or interrupted."""
+        match event:
+            case UserMessage(message=ToolResult(call_id)) if asking := self._asking.pop(call_id, None):
+                asking.drop()
+
+    def _marked(self, line: Json) -> Json:
+        """The result with what it answers."""
+        if self._current is None:
+            return line
+        line["user_message_uuid"] = self._current.uuid
+        line["user_message_uuids"] = [self._current.uuid]
+        return line | ({"origin": self._current.origin} if self._current.origin else {})
+
+    def _echo(self, given: Prompt) -> Json:
+        return {
+            "type": "user",
+            "message": given.line.get("message"),
+            "parent_tool_use_id": None,
+            "session_id": self.session.id,
+            "uuid": given.uuid,
+            "isReplay": True,
+        }
+
+    async def _ask(self, event: PermissionRequest) -> AsyncGenerator[Item, None]:
+        """Put a question to the program. Where it goes out before the answer, the program is told."""
+        try:
+            said = questions.answer(await self.wire.request(questions.question(event)))
+        except Refused as error:
+            said = questions.refused(str(error))
+        self.session.answer(event.id, said)
+        yield _Nothing()
+
+    def _watch_signals(self) -> None:
+        import asyncio  # noqa: PLC0415  loaded by anyio already; signals have no portable form there
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        loop.add_signal_handler(signal.SIGINT, self.session.interrupt)
+
+    def _terminate(self) -> None:
+        self._terminated = True
+        self.session.interrupt()
+        if self._input:
+            self._input.drop()
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
