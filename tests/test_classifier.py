@@ -83,7 +83,7 @@ def tasks() -> Tasks:
 @pytest.mark.parametrize("dressing", DRESSINGS)
 @pytest.mark.parametrize(("word", "kind"), [("allow", Allow), ("ask", Ask), ("deny", Deny), (" Allow ", Allow)])
 def test_a_clear_answer_counts_whatever_stands_around_it(word, kind, dressing):
-    found = verdict(dressing.format(json.dumps({"decision": word, "reason": "it\nbuilds"})))
+    found = verdict(dressing.format(json.dumps({"decision": word, "reason": "it\nbuilds."})))
     assert isinstance(found, kind)
     assert (found.source, found.reason) == ("classifier", "it builds")
 
@@ -224,6 +224,14 @@ async def test_error_time_out_and_doubt_ask_and_are_not_remembered(tasks, script
     assert ASK.reason in found.reason
     assert why in found.reason
     assert isinstance(await judged.decide(), Allow)
+
+
+async def test_an_interrupt_ends_the_waiting_and_all_that_was_started_for_it(tasks):
+    judged = Judged(tasks, FakeProvider(silent))
+    with anyio.move_on_after(0.05) as scope:
+        await judged.judge()
+    assert scope.cancelled_caught
+    await asyncio.wait_for(asyncio.gather(*tasks.running), 5)
 
 
 async def test_waiting_shows_signs_of_life_and_what_it_cost_is_told(tasks):

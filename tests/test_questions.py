@@ -137,7 +137,7 @@ def test_the_question_shows_every_byte_and_what_may_be_answered():
     assert choices(plain) == "[y]es once, [n]o, or say why not: "
     assert answer("a", plain).reason == "a"
     full = request(suggestions=("Bash(x *)",), examples=(("x a", "y"),), savable=True, again="it differs")
-    assert "  asked again: it differs\n  rule: Bash(x *)\n        also allows: x a    but not: y\n" in shown(full)
+    assert "  asked again: it differs\n  rule: Bash(x *)\n        allows: x a    but not: y\n" in shown(full)
     assert "[a]lways (saved in .harness/settings.local.json)" in choices(full)
     assert (answer("A ", full).save, answer("s", full).save) == (True, False)
     assert answer("s", full).rules == ("Bash(x *)",)

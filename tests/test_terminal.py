@@ -136,7 +136,7 @@ def test_a_rule_for_the_session_or_for_good_and_why_a_question_comes_again(proje
         shown = screen.expect("say why not")
         assert "asked again: you allowed `./x go a` for this session; this differs in argument 3" in shown
         assert "rule: Bash(./x go *)" in shown
-        assert "also allows: ./x go a    but not: ./x not-go" in shown
+        assert "allows: ./x go a    but not: ./x not-go" in shown
         screen.type("a\r")
         screen.expect("Saved in .harness/settings.local.json: Bash(./x go *)")
         screen.expect("I saw the result.")

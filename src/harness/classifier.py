@@ -191,7 +191,7 @@ def verdict(text: str) -> Allow | Ask | Deny:
     word, reason = given.get("decision"), given.get("reason", "")
     if not (isinstance(word, str) and isinstance(reason, str) and given.keys() <= {"decision", "reason"}):
         return Ask("error", "the classifier's answer is not in its form")
-    reason = " ".join(reason.split())[:_REASON]
+    reason = " ".join(reason.split())[:_REASON].rstrip(".")  # it becomes part of a sentence
     match word.strip().lower():
         case "allow":
             return Allow("classifier", reason or "it looks like a step of the task")

@@ -24,7 +24,7 @@ def _lines(request: PermissionRequest) -> Iterator[str]:
         yield f"  rule: {_one_line(rule)}"
         like, unlike = request.examples[number] if number < len(request.examples) else ("", "")
         if like and unlike:
-            yield f"        also allows: {_one_line(like)}    but not: {_one_line(unlike)}"
+            yield f"        allows: {_one_line(like)}    but not: {_one_line(unlike)}"
 
 
 def choices(request: PermissionRequest) -> str:

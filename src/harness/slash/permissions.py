@@ -15,7 +15,8 @@ async def permissions(session: Session, _argument: str) -> AsyncGenerator[Event 
         yield f"  {rule.behavior:<6} {rule.text}  {rule.source} {rule.where}".rstrip()
     if not (rules.deny or rules.ask or rules.allow):
         yield "  There are no rules: the mode decides."
-    denied = session.classifier.denials.calls if session.mode == "auto" else []
+    judge = vars(session).get("classifier")  # there only once it was asked
+    denied = judge.denials.calls if judge else []
     if denied:
         yield "Denied by auto mode's classifier, the last one last; say so in your own words if one is to be done:"
     for call, reason in denied[-SHOWN:]:
