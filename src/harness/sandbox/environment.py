@@ -28,13 +28,16 @@ QUIET = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 PROGRAMS = Path("/run/harness")  # programs of ours that a command may use: a directory of the sandbox's own
-_TEMPORARY = "/tmp"  # noqa: S108  private: a tmpfs of the sandbox
-PRIVATE = {
-    "TMPDIR": _TEMPORARY,
-    "XDG_CACHE_HOME": f"{_TEMPORARY}/.cache",
-    "npm_config_cache": f"{_TEMPORARY}/.npm",
-    "PIP_CACHE_DIR": f"{_TEMPORARY}/.pip",
-}
+_TEMPORARY = Path("/tmp")  # noqa: S108  private: a tmpfs of the sandbox
+
+def private(temporary: Path) -> dict[str, str]:
+    """What sends temporary files and caches to a directory that ends with the command."""
+    return {
+        "TMPDIR": str(temporary),
+        "XDG_CACHE_HOME": f"{temporary}/.cache",
+        "npm_config_cache": f"{temporary}/.npm",
+        "PIP_CACHE_DIR": f"{temporary}/.pip",
+    }
 
 
 def sandboxed(policy: Policy, home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -42,7 +45,7 @@ def sandboxed(policy: Policy, home: Path, environ: Mapping[str, str] = os.enviro
     kept = {name: value for name, value in environ.items() if name in ALLOWED or name.startswith("LC_")}
     kept.setdefault("PATH", os.defpath)
     kept["PATH"] += f"{os.pathsep}{PROGRAMS}"
-    kept |= {**QUIET, **PRIVATE, "HOME": str(home), "HARNESS_SANDBOX": "1"}
+    kept |= {**QUIET, **private(_TEMPORARY), "HOME": str(home), "HARNESS_SANDBOX": "1"}
     if policy.project_readonly:
         kept["PYTHONDONTWRITEBYTECODE"] = "1"
     return kept | dict(policy.env)

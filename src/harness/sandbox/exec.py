@@ -16,7 +16,7 @@ import anyio
 from harness.errors import UsageError
 from harness.mux import aside
 from harness.network.domains import network
-from harness.sandbox import probe, programs
+from harness.sandbox import probe, programs, reaper
 from harness.sandbox.limits import ulimits
 from harness.sandbox.policy import Policy
 
@@ -43,6 +43,7 @@ def sandbox_exec(argv: Sequence[str]) -> int:
         except KeyboardInterrupt:
             process.kill()
             status = process.wait()
+        reaper.kill_marked(launch.mark)
     return _status(status)
 
 
@@ -92,6 +93,7 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--allow-write", "--rw", dest="write", action="append", default=[], metavar="DIR", help="can be written too"
     )
+    parser.add_argument("--level", choices=("full", "degraded"), default="full", help="it is this or an error")
     parser.add_argument("--network", choices=("none", "proxy", "host"), help="default: none; proxy: listed hosts only")
     parser.add_argument(
         "--allow-domain", action="append", default=[], metavar="HOST", help="list a host, *.HOST or HOST:PORT"
@@ -125,6 +127,7 @@ def _policy(flags: argparse.Namespace) -> Policy:
     return Policy(
         project=project,
         home=_real(flags.home or Path.home()),
+        level=flags.level,
         write=tuple(_real(path) for path in flags.write),
         deny_read=tuple(path for name in flags.deny_read if (path := _real(name)).exists()),
         network=network(flags.network, flags.allow_domain),

@@ -116,7 +116,7 @@ class Bwrap:
                 refused = journal.create(disk.protection.placeholders, user)
                 disk = _without(disk, refused)
             descriptors = bwrap.Descriptors(
-                files.add("filter", _filter(policy)),
+                files.add("filter", call_filter(policy)),
                 {path: files.add("data", content) for path, content in disk.protection.data.items()},
             )
             overlay = self.overlay and policy.project_readonly
@@ -170,14 +170,22 @@ def _without(disk: bwrap.Snapshot, refused: frozenset[Path]) -> bwrap.Snapshot:
     return dataclasses.replace(disk, protection=kept)
 
 
-def _filter(policy: Policy) -> bytes:
+def call_filter(policy: Policy, *, degraded: bool = False) -> bytes:
+    """The seccomp program. `degraded`: it must also do for the namespaces of network and of shared memory."""
     machine = platform.machine()
     if machine not in seccomp.AUDIT_ARCH:
         raise SandboxUnavailable(
             f"There is no system-call filter for the {machine} architecture yet.",
             "Use an x86-64 or aarch64 machine, or --no-sandbox inside a container of your own.",
         )
-    return seccomp.build(machine, allow_unix=policy.allow_unix_sockets, allow_ptrace=policy.allow_ptrace)
+    alone = degraded and policy.network != "host"
+    return seccomp.build(
+        machine,
+        allow_unix=policy.allow_unix_sockets,
+        allow_ptrace=policy.allow_ptrace,
+        shared=not degraded,
+        sockets=not alone,
+    )
 
 
 class _Files:

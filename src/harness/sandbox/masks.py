@@ -48,7 +48,7 @@ def hidden(homes: Iterable[Path], *, root: bool) -> tuple[Path, ...]:
     found = [path for home in homes for path in (*_dot_entries(home), *(home / name for name in SECRETS_WITHIN))]
     if root:
         found += [Path(name) for name in ROOT_ONLY]
-        found += _children(Path("/home"))
+        found += children(Path("/home"))
     real = {real_path(path) for path in found if _coverable(mode(path))}
     return tuple(sorted(real - {*homes, *_NEVER}))
 
@@ -68,10 +68,11 @@ def home_of(uid: int) -> Path | None:
 
 
 def _dot_entries(home: Path) -> Iterator[Path]:
-    return (path for path in _children(home) if path.name.startswith(".") and path.name not in TOOLCHAINS)
+    return (path for path in children(home) if path.name.startswith(".") and path.name not in TOOLCHAINS)
 
 
-def _children(directory: Path) -> list[Path]:
+def children(directory: Path) -> list[Path]:
+    """What lies in a directory, sorted; nothing where we may not look."""
     try:
         return sorted(directory.iterdir())
     except OSError:

@@ -19,6 +19,7 @@ class Policy:
 
     project: Path
     home: Path
+    level: Level = "full"  # what must hold the command: it is this or nothing
     write: tuple[Path, ...] = ()
     keep: tuple[Path, ...] = ()  # ours: writable also where the project is read-only
     read: tuple[Path, ...] = ()  # made visible again below a mask

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import SandboxUnavailable
 from harness.sandbox import programs, seatbelt
-from harness.sandbox.launch import Bwrap, Launcher
+from harness.sandbox.launch import Bwrap, Launcher, Unsandboxed
 from harness.sandbox.policy import Policy
 
 OLDEST = (0, 8)
@@ -55,6 +55,10 @@ def launcher(policy: Policy) -> Launcher:
 
     Raises SandboxUnavailable, with the cause and the mend, where none can be had.
     """
+    if policy.level == "degraded":
+        return _degraded(policy)
+    if policy.level in {"external", "none"}:
+        return Unsandboxed()
     if sys.platform == "darwin":
         return seatbelt.Seatbelt()
     if sys.platform != "linux":
@@ -70,8 +74,33 @@ _chosen: dict[tuple[Path, bool, bool], Bwrap] = {}
 
 def describe(policy: Policy) -> str:
     """One line for people: which sandbox there is. Raises SandboxUnavailable."""
-    found = launcher(policy)
-    return f"bubblewrap {found.program}" if isinstance(found, Bwrap) else "seatbelt"
+    match launcher(policy):
+        case Bwrap(program=program):
+            return f"bubblewrap {program}"
+        case Unsandboxed():
+            return "an outer container, by your word"
+        case other:
+            return type(other).__name__.lower()
+
+
+@functools.cache
+def _lowered() -> Launcher:
+    from harness.sandbox import landlock  # noqa: PLC0415  loads ctypes, and few need it
+
+    return landlock.launcher()
+
+
+def _degraded(policy: Policy) -> Launcher:
+    key = (policy.project, policy.project_readonly, policy.network == "host")
+    found = _lowered()
+    if key not in _tried:
+        if failure := _try(found, policy):
+            raise SandboxUnavailable(f"The degraded sandbox cannot start: {failure}", f"Mend that, {_NO_SANDBOX}.")
+        _tried.add(key)
+    return found
+
+
+_tried: set[tuple[Path, bool, bool]] = set()
 
 
 def _choose(policy: Policy) -> Bwrap:
@@ -111,7 +140,7 @@ def _version(program: Path) -> tuple[int, ...]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _try(trial: Bwrap, policy: Policy) -> str | None:
+def _try(trial: Launcher, policy: Policy) -> str | None:
     """None if the real arguments run, else what was printed."""
     shell = programs.find("bash", (policy.project, *policy.write))
     with trial.open(policy, [str(shell), "-c", ":"], policy.project) as launch:

@@ -20,6 +20,11 @@ def kill(leader: int, mark: str = "") -> None:
         pass  # all gone
     except PermissionError:
         pass  # macOS says so of a group of zombies
+    kill_marked(mark)
+
+
+def kill_marked(mark: str) -> None:
+    """SIGKILL to every process that carries `mark`; an empty one is nobody's."""
     if mark:
         for pid in _marked(f"{MARK}={mark}".encode()):
             try:

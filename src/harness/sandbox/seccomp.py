@@ -85,6 +85,22 @@ PTRACE: dict[str, tuple[int, int]] = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
 }
+# Memory and queues that processes share by number: refused where there is no namespace for them.
+SHARED: dict[str, tuple[int, int]] = {
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+}
 CHECKED: dict[str, tuple[int, int]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
@@ -105,19 +121,31 @@ Program = list[Instruction]
 
 
 @functools.cache
-def build(machine: str, *, allow_unix: bool = False, allow_ptrace: bool = False) -> bytes:
-    """The filter as an array of `struct sock_filter`. Raises KeyError for a machine not in `AUDIT_ARCH`."""
+def build(
+    machine: str,
+    *,
+    allow_unix: bool = False,
+    allow_ptrace: bool = False,
+    shared: bool = True,
+    sockets: bool = True,
+) -> bytes:
+    """The filter as an array of `struct sock_filter`. Raises KeyError for a machine not in `AUDIT_ARCH`.
+
+    Without namespaces of its own a command gets neither `shared` memory by number nor `sockets` of the network.
+    """
     column = 0 if machine == "x86_64" else 1
     program: Program = [(_LOAD, 0, 0, _ARCH), (_JEQ, 1, 0, AUDIT_ARCH[machine]), _give(_KILL)]
     program.append((_LOAD, 0, 0, _NUMBER))
     if machine == "x86_64":
         program += [(_JGE, 0, 1, _X32_BIT), _give(_KILL)]
-    denied = DENIED if allow_ptrace else DENIED | PTRACE
+    denied: dict[str, tuple[int, int | None]] = {**DENIED}
+    denied |= {} if allow_ptrace else PTRACE
+    denied |= {} if shared else SHARED
     rules: dict[int, Program] = {}
     for numbers in denied.values():
         if (number := numbers[column]) is not None:
             rules[number] = [_refuse()]
-    for name, check in _checks(allow_unix).items():
+    for name, check in _checks(allow_unix, sockets).items():
         rules[CHECKED[name][column]] = check
     program += _search(list(_intervals(rules)))
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
@@ -131,12 +159,12 @@ def _refuse(error: int = errno.EPERM) -> Instruction:
     return _give(_ERRNO | error)
 
 
-def _checks(allow_unix: bool) -> dict[str, Program]:
+def _checks(allow_unix: bool, sockets: bool) -> dict[str, Program]:
     # An end of a SOCK_DGRAM socketpair can still sendto() a path name, which would pass the rule on
     # socket(AF_UNIX): only connected kinds are given out.
-    families = (_UNIX, _INET, _INET6) if allow_unix else (_INET, _INET6)
+    families = (*((_UNIX,) if allow_unix else ()), *((_INET, _INET6) if sockets else ()))
     kinds = (_STREAM, _SEQPACKET, 2) if allow_unix else (_STREAM, _SEQPACKET)
-    route_only: Program = [(_LOAD, 0, 0, _ARG[2]), *_one_of((0,))]
+    route_only: Program = [(_LOAD, 0, 0, _ARG[2]), *_one_of((0,) if sockets else ())]
     return {
         "clone": [(_LOAD, 0, 0, _ARG[0]), (_JSET, 0, 1, CLONE_NEW_ANY), _refuse(), _give(_ALLOW)],
         "clone3": [_refuse(errno.ENOSYS)],
