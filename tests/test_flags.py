@@ -24,7 +24,7 @@ def refused(*argv):
 def test_nothing_is_a_conversation_with_the_defaults():
     flags = parse([])
     assert (flags.prompt, flags.headless, flags.output_format, flags.network) == (None, False, "text", None)
-    assert (flags.sandbox, flags.persist, flags.permission_mode, flags.max_turns) == (True, True, None, None)
+    assert (flags.sandbox, flags.persist, flags.permission_mode, flags.max_turns) == (None, True, None, None)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_rest_of_the_flags():
     argv += ["--no-sandbox", "--no-session-persistence", "--system-prompt", "s", "--append-system-prompt", "a"]
     flags = parse([*argv, "--disallowedTools", "Bash", "-p", "q"])
     assert (flags.output_format, flags.partial_messages, flags.network) == ("stream-json", True, "host")
-    assert (flags.sandbox, flags.persist, flags.disallowed) == (False, False, ("Bash",))
+    assert (flags.sandbox, flags.persist, flags.disallowed) == ("none", False, ("Bash",))
     assert (flags.system_prompt, flags.append_system_prompt) == ("s", "a")
 
 

@@ -233,6 +233,8 @@ def result_json(result: Result) -> Json:
         "permission_denials": [asdict(denial) for denial in result.permission_denials],
         "errors": list(result.errors),
     }
+    if result.sandbox:
+        line["sandbox"] = result.sandbox
     if result.subtype == "success":
         line["result"] = result.result
     if result.api_error_status is not None:

@@ -1,5 +1,6 @@
 """What a session's commands may touch: settings and flags made into a sandbox policy."""
 
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from harness.network.gate import Ask, Gate, Start
 
 _SHOWN = 8  # hosts that the note names
+_WALL = "seatbelt" if sys.platform == "darwin" else "bubblewrap"
 
 
 class Confinement:
     """Makes the policy of each command; the mode may have changed since the last one."""
 
     def __init__(self, options: SessionOptions, chosen: Settings, cwd: Path, results: Path) -> None:
-        self.sandboxed = options.sandbox and chosen.sandbox
+        # It is this level or an error: never a lower one by itself.
+        self.level: Level = options.sandbox or (chosen.sandbox_level if chosen.sandbox else "none")
         self._network = network(options.network, options.allow_domains, chosen.allow_domains)
         self._strict = chosen.only_listed_domains
         self._domains = _domains(options, chosen)
@@ -40,14 +43,15 @@ class Confinement:
         self._may_leave, self._excluded = chosen.unsandboxed, chosen.excluded
 
     @property
-    def level(self) -> Level:
-        """The level asked for; a command that cannot have it is refused, never run with less."""
-        return "full" if self.sandboxed else "none"
+    def sandboxed(self) -> bool:
+        """Whether we hold the commands ourselves."""
+        return self.level in {"full", "degraded"}
 
     def policy(self, mode: Mode) -> Policy:
         return Policy(
             project=self._cwd,
             home=self.home,
+            level=self.level,
             write=self._write,
             read=(*self._read, *_existing((str(self._results),), self._cwd)),  # made by the first long result
             deny_read=self._deny_read,
@@ -61,11 +65,12 @@ class Confinement:
         places = (self._cwd, *self._write)
         # A list that names every host grants what the host's own network does.
         network: Network = "host" if self._network == "proxy" and self._domains.everything else self._network
-        return Granted(self.level, network, places, self._auto_allow, self._may_leave, self._excluded)
+        auto_allow = self._auto_allow if self.level == "full" else False
+        return Granted(self.level, network, places, auto_allow, self._may_leave, self._excluded)
 
     def gate(self, rules: Callable[[], Rules], start: "Start", ask: "Ask | None") -> "Gate | None":
         """The way out of this session's commands; None where they have none, or all."""
-        if self._network != "proxy" or not self.sandboxed:
+        if self._network != "proxy" or self.level != "full":
             return None
         from harness.network.gate import Gate  # noqa: PLC0415  most sessions have no network
 
@@ -84,15 +89,27 @@ class Confinement:
 
     def note(self, mode: Mode) -> str:
         """One sentence for the model and the person."""
-        if not self.sandboxed:
+        if self.level == "none":
             return "none: commands run with the user's own rights"
+        if self.level == "external":
+            return "external: the user says that an outer container holds the commands"
         project = "the project is read-only" if mode == "plan" else "the project is writable"
         network = {"none": "no network", "host": "the host's network", "proxy": self._hosts()}[self._network]
-        return f"bubblewrap; {project}, the rest read-only or hidden, {network}"
+        wall = "degraded (Landlock)" if self.level == "degraded" else _WALL
+        return f"{wall}; {project}, the rest read-only or hidden, {network}"
 
     def _hosts(self) -> str:
         shown = ", ".join(str(entry) for entry in self._domains.allowed[:_SHOWN])
         return f"network only by HTTP_PROXY and to listed hosts ({shown or 'none yet'})"
+
+
+def require_sandbox(options: SessionOptions, chosen: Settings) -> None:
+    """Raises SandboxUnavailable where settings want the session to fail without the sandbox that it asks for."""
+    if chosen.sandbox_needed:
+        from harness.sandbox import probe  # noqa: PLC0415  few settings want it, and it tries a real command
+
+        confinement = Confinement(options, chosen, options.cwd.resolve(), paths.config_home(options.env))
+        probe.describe(confinement.policy("default"))
 
 
 def _domains(options: SessionOptions, chosen: Settings) -> Domains:

@@ -4,7 +4,7 @@ The thirteen tags of the loop, by these exact names, and `permission_request`, t
 answer. `harness events` prints this list with its fields; `docs` of each class is its first line.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -102,7 +102,12 @@ class Result:
     context_window: int | None = None
     max_output: int | None = None
     context: dict[str, Any] | None = None  # what the conversation holds, see `context.account`
+    sandbox: str = ""  # the level that held the commands
     by_model: dict[str, tuple[Usage, float]] = field(default_factory=dict)  # usage and cost of each that answered
+
+    def held_by(self, level: str) -> "Result":
+        """The same, with the level of the sandbox that held the turn's commands."""
+        return replace(self, sandbox=level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

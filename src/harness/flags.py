@@ -11,6 +11,7 @@ from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.messages import EFFORTS, MODES, Mode
 from harness.network.domains import Network
+from harness.sandbox.policy import LEVELS, Level
 from harness.settings.places import SOURCES
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Flags:
     add_dirs: tuple[Path, ...]
     system_prompt: str | None
     append_system_prompt: str | None
-    sandbox: bool
+    sandbox: Level | None
     network: Network | None
     allow_domains: tuple[str, ...]
     persist: bool
@@ -131,6 +132,7 @@ def parser() -> argparse.ArgumentParser:
     add("--append-system-prompt", metavar="TEXT", help="add to the system prompt")
     add("--network", choices=NETWORKS, help="network of sandboxed commands (default: none); proxy: listed hosts")
     add("--allow-domain", action="append", default=[], metavar="HOST", help="let commands reach it; implies proxy")
+    add("--sandbox", choices=LEVELS, metavar="LEVEL", help="what holds commands, or an error: full, degraded, external")
     add("--no-sandbox", action="store_true", help="run commands without a sandbox: your word that you accept it")
     add("--record", metavar="DIR", help="save each request and raw answer in DIR, without keys (harness wire decode)")
     add("--no-session-persistence", action="store_true", help="do not keep the session on disk (-p only)")
@@ -177,6 +179,8 @@ def parse(argv: Sequence[str]) -> Flags:
         if mode not in (None, "bypassPermissions"):
             raise UsageError(f"--dangerously-skip-permissions and --permission-mode {mode} disagree.", "Drop one.")
         mode = "bypassPermissions"
+    if given.no_sandbox and given.sandbox not in (None, "none"):
+        raise UsageError(f"--no-sandbox and --sandbox {given.sandbox} disagree.", "Drop one.")
     return Flags(
         prompt=given.prompt,
         headless=given.headless,
@@ -199,7 +203,7 @@ def parse(argv: Sequence[str]) -> Flags:
         add_dirs=tuple(_directory(d) for d in given.add_dir),
         system_prompt=_text(given, "system_prompt"),
         append_system_prompt=_text(given, "append_system_prompt"),
-        sandbox=not given.no_sandbox,
+        sandbox="none" if given.no_sandbox else given.sandbox,
         network=given.network,
         allow_domains=tuple(given.allow_domain),
         persist=not given.no_session_persistence,

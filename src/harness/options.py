@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.flags import Flags
 from harness.messages import Mode
 from harness.network.domains import Network
+from harness.sandbox.policy import Level
 from harness.settings import Asked
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class SessionOptions:
     add_dirs: tuple[Path, ...] = ()
     system_prompt: str | None = None
     append_system_prompt: str | None = None
-    sandbox: bool = True
+    sandbox: Level | None = None
     network: Network | None = None
     allow_domains: tuple[str, ...] = ()
     persist: bool = True

@@ -32,7 +32,7 @@ def main() -> int:
     cases = [case for case in cases if not missing[case["name"]]]
     with ThreadPoolExecutor(given.jobs) as pool:
         verdicts = []
-        for verdict in pool.map(lambda case: run(case, given.wrapper), cases):
+        for verdict in pool.map(lambda case: run(case, given.wrapper.replace("{level}", given.level)), cases):
             verdicts.append(verdict)
             if not given.quiet or not verdict.passed:
                 print(verdict, flush=True)
@@ -55,7 +55,8 @@ def summary(verdicts: list[Verdict]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.escapes", description=__doc__)
-    ours = f"{Path(sys.executable).parent}/harness sandbox exec {FLAGS}"
+    ours = f"{Path(sys.executable).parent}/harness sandbox exec --level {{level}} {FLAGS}"
+    parser.add_argument("--level", default="full", help="of our own sandbox (default: full)")
     parser.add_argument("--wrapper", default=ours, help="the sandbox to try (default: %(default)s)")
     parser.add_argument("--only", metavar="NAME,...", help="some cases")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")

@@ -105,6 +105,20 @@ def test_options_open_only_what_they_name():
     assert interpret(unix, 41, (40, 1)) == interpret(trace, 41, (1, 1)) == interpret(trace, 165) == errno.EPERM
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+def test_without_namespaces_shared_memory_and_sockets_are_refused_too(machine):
+    program = seccomp.build(machine, shared=False, sockets=False)
+    tables = (seccomp.DENIED, seccomp.PTRACE, seccomp.SHARED)
+    refused = {numbers[column(machine)] for table in tables for numbers in table.values()}
+    checked = {numbers[column(machine)] for numbers in seccomp.CHECKED.values()}
+    for number in set(range(1024)) - checked:
+        assert interpret(program, number, machine=machine) == (errno.EPERM if number in refused else ALLOW), number
+    socket, pair = (seccomp.CHECKED[name][column(machine)] for name in ("socket", "socketpair"))
+    families = [interpret(program, socket, (family, 1), machine=machine) for family in range(50)]
+    assert set(families) == {errno.EPERM}
+    assert interpret(program, pair, (1, 1), machine=machine) == ALLOW
+
+
 def test_a_machine_without_a_table_is_refused():
     with pytest.raises(KeyError):
         seccomp.build("riscv64")

@@ -12,7 +12,7 @@ from harness.confine import Confinement
 from harness.doctor.check import Check, failed
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.options import SessionOptions
-from harness.sandbox import open_shell, programs
+from harness.sandbox import cgroup, open_shell, programs
 from harness.settings import Settings
 from harness.tools.ripgrep import find_rg
 
@@ -36,9 +36,16 @@ def sandbox(options: SessionOptions, chosen: Settings) -> Check:
     """Whether commands can have the sandbox that a session here would ask for: its real arguments are run."""
     results = paths.config_home(options.env)
     confinement = Confinement(options, chosen, options.cwd.resolve(), results)
+    level = confinement.level
     if not confinement.sandboxed:
-        mend = "Take sandbox.enabled out of your settings: harness config show --origin names the file."
-        return Check("sandbox", "warn", "Off, by the settings: commands run with your rights.", mend, {"level": "none"})
+        what = {
+            "none": "Off, by the settings: commands run with your rights.",
+            "external": "By your settings an outer container holds commands; here they run with your rights.",
+        }[level]
+        mend = (
+            "Take sandbox.enabled and sandbox.mode out of your settings: harness config show --origin names the file."
+        )
+        return Check("sandbox", "warn", what, mend, {"level": level})
     shell = open_shell(lambda: confinement.policy("default"), results)
     try:
         found = shell.check()
@@ -48,7 +55,13 @@ def sandbox(options: SessionOptions, chosen: Settings) -> Check:
         what = f"The sandbox's own files cannot be kept in {error.filename}: {error.strerror}."
         mend = "Set HARNESS_CONFIG_DIR to a directory that can be written."
         return Check("sandbox", "fail", what, mend, {"level": "none"})
-    return Check("sandbox", "ok", f"full, {found}", data={"level": "full", "found": found})
+    data = {"level": level, "found": found}
+    if level == "degraded":
+        return Check("sandbox", "warn", f"degraded, {found}: docs/sandbox.md says what it does not hold.", "", data)
+    if os.geteuid() == 0 and not cgroup.own():
+        what = f"full, {found}; the number of root's processes is not bounded: no control group can be written."
+        return Check("sandbox", "warn", what, "Run as a normal user, or make /sys/fs/cgroup writable.", data)
+    return Check("sandbox", "ok", f"full, {found}", data=data)
 
 
 def _programs(cwd: Path) -> Iterator[Check]:

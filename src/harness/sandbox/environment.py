@@ -30,6 +30,7 @@ QUIET = {
 PROGRAMS = Path("/run/harness")  # programs of ours that a command may use: a directory of the sandbox's own
 _TEMPORARY = Path("/tmp")  # noqa: S108  private: a tmpfs of the sandbox
 
+
 def private(temporary: Path) -> dict[str, str]:
     """What sends temporary files and caches to a directory that ends with the command."""
     return {

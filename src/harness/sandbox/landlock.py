@@ -52,7 +52,10 @@ def rules(policy: Policy, disk: Snapshot, home: Path, temporary: Path, filter_: 
     Landlock can only add rights below a directory, never take one away: around a path that must not be read (or
     written) its neighbours are named one by one, and nothing can be read (or made) in its parents but they.
     """
-    given = (*policy.read, *(() if policy.project_readonly else policy.write), policy.project, temporary)
+    writable = (*policy.keep, temporary)
+    if not policy.project_readonly:
+        writable += (policy.project, *policy.write)
+    given = (*policy.read, policy.project, *writable)
     found = (*SYSTEM, *disk.shown, *disk.installation, *(home / name for name in sorted(masks.TOOLCHAINS)))
     denied = [path for path in policy.deny_read if path not in (policy.project, policy.home)]
     secret = (*disk.hidden, *denied)
@@ -62,11 +65,17 @@ def rules(policy: Policy, disk: Snapshot, home: Path, temporary: Path, filter_: 
             read += around(root, secret, children)
     write: list[Path] = []
     change: list[Path] = []
-    for root in (temporary,) if policy.project_readonly else (policy.project, *policy.write, temporary):
+    for root in writable:
         for path in around(root, (*disk.installation, *policy.deny_write), children):
             (change if any(within(hidden, path) for hidden in secret) else write).append(path)
-    named = [list(dict.fromkeys(map(str, paths))) for paths in (read, write, change, DEVICES)]
-    return Rules(*named, policy.network != "host", filter_.hex())
+    return Rules(
+        read=_names(read),
+        write=_names(write),
+        change=_names(change),
+        device=_names(DEVICES),
+        scope=policy.network != "host",
+        filter=filter_.hex(),
+    )
 
 
 def around(root: Path, closed: Sequence[Path], children: Children) -> Iterator[Path]:
@@ -78,6 +87,10 @@ def around(root: Path, closed: Sequence[Path], children: Children) -> Iterator[P
     for child in children(root):
         if child not in below:
             yield from around(child, below, children)
+
+
+def _names(paths: Iterable[Path]) -> list[str]:
+    return list(dict.fromkeys(map(str, paths)))
 
 
 def _children(directory: Path) -> list[Path]:

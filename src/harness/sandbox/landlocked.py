@@ -33,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main() -> None:
     spec_file, command = int(sys.argv[1]), sys.argv[2:]
-    with open(spec_file, encoding="utf-8") as file:  # noqa: PTH123  a number: closed before the command starts
+    with open(spec_file, encoding="utf-8") as file:
         spec = json.load(file)
     check(_libc.prctl(SET_PDEATHSIG, 9, 0, 0, 0), "pdeathsig")
     drop_capabilities()
@@ -53,11 +53,11 @@ def restrict(spec: "dict[str, list[str]]") -> None:
     version = abi()
     if version < OLDEST:
         raise OSError(0, f"Landlock is at version {version} here, {OLDEST} is needed")
-    every = ALL[5 if version >= 5 else 3]  # noqa: PLR2004
+    every = ALL[5 if version >= 5 else 3]
     words = [every]
-    if version >= 4:  # noqa: PLR2004  TCP: no rule gives any back
+    if version >= 4:
         words.append(0b11 if spec["scope"] else 0)
-    if version >= 6:  # noqa: PLR2004  no signals and no abstract sockets to what is outside
+    if version >= 6:
         words.append(0b11)
     attributes = struct.pack(f"{len(words)}Q", *words)
     rules = check(_libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0), "create_ruleset")

@@ -8,6 +8,7 @@ from typing import Literal
 from harness.network.domains import Network
 
 Level = Literal["full", "degraded", "external", "none"]
+LEVELS: tuple[Level, ...] = ("full", "degraded", "external", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from harness.sandbox.policy import Policy
 OLDEST = (0, 8)
 WITH_OVERLAY = (0, 11)
 _PATIENCE = 20.0  # seconds for a trial on a loaded machine
-_NO_SANDBOX = "or run with --no-sandbox where the machine itself is a sandbox"
+_NO_SANDBOX = "or take less: --sandbox degraded (docs/sandbox.md); or --no-sandbox where the machine itself is one"
 
 # (what bwrap prints, cause, mend)
 _CAUSES = (
@@ -27,7 +27,7 @@ _CAUSES = (
         "kernel.unprivileged_userns_clone=1",
     ),
     (
-        r"No space left on device|max_user_namespaces",
+        r"No space left on device|max_user_namespaces|max_\*_namespaces",
         "user namespaces are switched off (user.max_user_namespaces is 0 or used up)",
         "As root: sysctl -w user.max_user_namespaces=15000",
     ),

@@ -52,7 +52,8 @@ class SandboxShell:
 
     def check(self) -> str:
         """One line about the sandbox that commands get. Raises SandboxUnavailable."""
-        return "none (--no-sandbox)" if self._plain else probe.describe(self._policy())
+        policy = self._policy()
+        return "none (--no-sandbox)" if self._plain and policy.level == "none" else probe.describe(policy)
 
     def prepare(self, cwd: Path) -> None:
         """Start the sandbox of the next command, while the model thinks. Nothing happens before the first command:

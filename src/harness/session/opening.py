@@ -8,6 +8,7 @@ from functools import partial
 import anyio
 
 from harness import settings
+from harness.confine import require_sandbox
 from harness.connection import connection, second
 from harness.mux import aside
 from harness.options import SessionOptions
@@ -25,6 +26,7 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
         HarnessError: settings, flags or environment that cannot be used, or no endpoint to talk to.
     """
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
+    require_sandbox(options, chosen)
     told: list[Told] = []
     session: Session | None = None
     connect_classifier: Callable[[], Awaitable[Provider]] | None = None

@@ -20,7 +20,7 @@ from harness.context.work import in_work
 from harness.definitions import Definitions
 from harness.definitions import load as load_definitions
 from harness.errors import HarnessError
-from harness.events import Event, Notice, Stopped, System, UserMessage
+from harness.events import Event, Notice, Result, Stopped, System, UserMessage
 from harness.execute import Calls
 from harness.files import Files
 from harness.hooks.verdict import Verdict
@@ -325,6 +325,7 @@ class Session:
         return User((Text(text), *more, Text(prompt.environment(facts)), *started))
 
     def _kept(self, event: Event) -> Event:
+        event = event.held_by(self._confinement.level) if isinstance(event, Result) else event
         try:
             if self._journal:
                 self._journal.write(event)

@@ -132,6 +132,8 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         forbidden_modes=frozenset(forbidden),
         directories=tuple(get("permissions.additionalDirectories") or ()),
         sandbox=enabled is not False,
+        sandbox_level=get("sandbox.mode") or "full",
+        sandbox_needed=get("sandbox.failIfUnavailable") is True,
         # `sandbox.enabled: true` keeps the meaning that people's settings were written for
         auto_allow=True if enabled and auto_allow is None else auto_allow,
         unsandboxed=get("sandbox.allowUnsandboxedCommands") is not False,

@@ -60,6 +60,7 @@ autoMode.model                          string      person
 autoMode.endpoint                       string      person
 autoMode.timeout                        number      person
 sandbox.enabled                         boolean     person
+sandbox.mode                            level       person
 sandbox.failIfUnavailable               boolean     true
 sandbox.autoAllowBashIfSandboxed        boolean     false
 sandbox.allowUnsandboxedCommands        boolean     false
@@ -130,6 +131,7 @@ includeCoAuthoredBy                     boolean
 includeGitInstructions                  boolean
 worktree                                object
 """
+SANDBOXES = ("full", "degraded", "external")
 SAFE_MODES = frozenset({"default", "manual", "plan", "acceptEdits", "dontAsk"})  # those a trusted repository may set
 
 
@@ -166,6 +168,7 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "prices": (dict, "an object"),
     "effort": (str, "a string"),
     "mode": (str, "a string"),
+    "level": (str, "a string"),
     "any": (object, "anything"),
 }
 
@@ -178,6 +181,8 @@ def wrong(key: str, value: object) -> str:
         return f"{key} must be {words}"
     if kind == "mode" and value not in (*MODES, "manual"):
         return f"{key} is {value!r}, it must be one of {', '.join(MODES)}"
+    if kind == "level" and value not in SANDBOXES:
+        return f"{key} is {value!r}, it must be one of {', '.join(SANDBOXES)}"
     if kind == "effort" and value not in EFFORTS:
         return f"{key} is {value!r}, it must be one of {', '.join(EFFORTS)}"
     return ""

@@ -84,6 +84,8 @@ class Settings:
     forbidden_modes: frozenset[Mode] = frozenset()
     directories: tuple[str, ...] = ()
     sandbox: bool = True
+    sandbox_level: Literal["full", "degraded", "external"] = "full"
+    sandbox_needed: bool = False  # a session without the one it asks for does not start
     auto_allow: bool | None = None
     unsandboxed: bool = True  # whether a call may ask to run outside the sandbox
     excluded: tuple[str, ...] = ()  # commands that run outside it
