@@ -14,6 +14,7 @@ from tests.settings.room import Room, nested
 WORDS = {
     "string": "a string",
     "mode": "a string",
+    "level": "a string",
     "boolean": "true or false",
     "integer": "a whole number",
     "number": "a number",
@@ -29,7 +30,7 @@ WORDS = {
 }
 VALUES = (7, 0.5, "yes", [1], {"a": 1}, False)
 FITS = {
-    "string": str, "mode": str, "boolean": bool, "integer": int, "number": int | float, "texts": str | list,
+    "string": str, "mode": str, "level": str, "boolean": bool, "integer": int, "number": int | float, "texts": str | list,
     "strings": list, "list": list, "texts-map": dict, "object": dict, "hooks": dict, "any": object,
     "endpoints": dict, "prices": dict, "effort": str,
 }  # fmt: skip

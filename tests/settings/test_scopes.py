@@ -13,7 +13,7 @@ from tests.settings.room import nested
 # One value of each kind that would loosen something.
 SAMPLE = {
     "string": "x", "boolean": True, "integer": 1, "number": 1, "strings": ["x"], "texts": ["x"], "list": ["x"],
-    "texts-map": {"A": "x"}, "object": {"a": 1}, "any": 1, "mode": "bypassPermissions",
+    "texts-map": {"A": "x"}, "object": {"a": 1}, "any": 1, "mode": "bypassPermissions", "level": "external",
     "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "x"}]}]}, "effort": "low",
     "endpoints": {"x": {"baseUrl": "u"}}, "prices": {"m": {"input": 1, "output": 1}},
 }  # fmt: skip

@@ -53,7 +53,7 @@ class SandboxShell:
     def check(self) -> str:
         """One line about the sandbox that commands get. Raises SandboxUnavailable."""
         policy = self._policy()
-        return "none (--no-sandbox)" if self._plain and policy.level == "none" else probe.describe(policy)
+        return "none (--no-sandbox)" if self._plain and policy.level != "external" else probe.describe(policy)
 
     def prepare(self, cwd: Path) -> None:
         """Start the sandbox of the next command, while the model thinks. Nothing happens before the first command:
