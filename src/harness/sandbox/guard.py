@@ -28,7 +28,8 @@ _RESTLESS = (
 
 
 class Guard:
-    """`fileno()` is readable when `look` has something to do; `missing` are the mounts that went."""
+    """`fileno()` is readable, once for each change, when `look` has something to do; `missing` are the mounts that
+    went."""
 
     def __init__(self, mounts: Iterable[Path], report: Report) -> None:
         self._expected = frozenset(path for path in mounts if not _restless(path))
@@ -50,7 +51,6 @@ class Guard:
         if self._waits and self._report.heard():  # its first word: all is mounted
             self.attach(leader)
         elif self.attached:
-            self._poll.poll(0)  # takes the kernel's word, so that the next change is news
             self.check()
         return bool(self.missing)
 

@@ -28,6 +28,7 @@ CHUNK = 1 << 18
 PROGRESS_INTERVAL = 0.1  # seconds between two pieces of live output
 PROGRESS_BOUND = 8 << 10  # bytes of live output in one piece: a flood shows its end
 OUTPUT_CAP = 5 << 30
+LOOK_INTERVAL = 0.1  # seconds between two looks of what watches a command that is busy
 LAST_WORDS = 0.5  # seconds for output that is still on its way when the command has ended
 _LINUX = sys.platform.startswith("linux")  # a variable: a type checker follows both branches
 _STEP = 16  # reads before the event loop gets a turn
@@ -79,6 +80,7 @@ async def follow(
         stack.callback(ran.capture.close)
         if watch:
             command.watch.register(watch.fileno(), selectors.EVENT_READ, watch)
+            command.watcher = watch
         try:
             if way:
                 await way.enter()
@@ -100,6 +102,7 @@ async def follow(
         finally:
             if watch:
                 command.watch.unregister(watch.fileno())
+                command.watcher = None
             with anyio.CancelScope(shield=True):
                 await command.end(launch.mark, ran.capture, pending)
         if live and pending:  # who saw it live sees it to its end
@@ -117,6 +120,8 @@ class Command:
     exit: int
     watch: selectors.DefaultSelector
     open: bool = True
+    watcher: "Watch | None" = None
+    looked: float = 0.0
     broken: bool = False  # what watches it wants it ended
 
     async def ready(self, timeout: float) -> bool:
@@ -125,9 +130,13 @@ class Command:
         with anyio.move_on_after(timeout):
             await anyio.wait_readable(self.watch.fileno())
         events = self.watch.select(0)
-        for key, _ in events:
-            if key.data and key.data.look(self.process.pid):
-                self.broken = True
+        if self.watcher:
+            # The kernel's word that a mount went is taken by whichever poll comes first, and the event loop's own is
+            # one of them: a waking without a reason may be it.
+            due = not events or any(key.data for key, _ in events) or time.monotonic() - self.looked > LOOK_INTERVAL
+            if due:
+                self.looked = time.monotonic()
+                self.broken = self.watcher.look(self.process.pid)
         return any(key.fd == self.exit for key, _ in events)
 
     def drain(self, capture: Capture, pending: bytearray) -> None:
