@@ -41,8 +41,12 @@ class Questions:
 
     def save(self, texts: Sequence[str]) -> Notice:
         """Keep rules in the project's local settings, for the sessions to come."""
+        from harness.sandbox import placeholders  # noqa: PLC0415  with the first rule that is kept
+
         try:
-            saved = save_rules(self._home, self._cwd, texts)
+            # Written into a directory, which keeps its mount in live sandboxes; held, nobody sweeps it meanwhile.
+            with placeholders.hold(self._cwd):
+                saved = save_rules(self._home, self._cwd, texts)
         except (HarnessError, OSError) as error:
             why = error.what if isinstance(error, HarnessError) else f"{error.strerror}."
             mend = error.mend if isinstance(error, HarnessError) else "It counts for this session."

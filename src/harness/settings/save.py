@@ -43,7 +43,6 @@ def save_rules(home: Path, cwd: Path, texts: Sequence[str]) -> Saved:
     with _alone(home):
         before = trust.inventory(cwd)
         carried = not before or trust.recorded(home, cwd) == trust.digest(before)
-        # here: wait for live sandboxes of this project, which protect this name by a mount
         with _directory(root) as directory:
             old, mode = _read(directory, path)
             written = _added(old, texts, path)
