@@ -4,7 +4,12 @@ import pytest
 
 from tests.sandbox.room import Room
 
-BOTH = {"test_shell", "test_contained", "test_protect", "test_watch"}  # their commands run in a new sandbox, and in one made ready
+BOTH = {
+    "test_shell",
+    "test_contained",
+    "test_protect",
+    "test_watch",
+}  # their commands run in a new sandbox, and in one made ready
 
 
 def pytest_generate_tests(metafunc):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness import paths
+from harness.sandbox.changes import Changes
 from harness.sandbox.guard import Guard
 from harness.sandbox.launch import Made
 from harness.sandbox.protect import NAMES, sightings
@@ -12,9 +13,10 @@ from harness.sandbox.restore import Memory
 NAMED = 5
 
 
-def notes(made: Made, guard: Guard | None, memory: Memory) -> list[str]:
+def notes(made: Made, guard: Guard | None, memory: Memory, changes: Changes | None = None) -> list[str]:
     """Put back what lost its protection, then look for what is new. Sentences for the model and the person."""
-    return [*_kept(guard, memory, made.policy.project), *_made(made)]
+    kept = _kept(guard, memory, made.policy.project)
+    return kept if changes and changes.quiet() else [*kept, *_made(made)]
 
 
 def _kept(guard: Guard | None, memory: Memory, project: Path) -> list[str]:

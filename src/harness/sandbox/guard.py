@@ -32,7 +32,7 @@ class Guard:
     went."""
 
     def __init__(self, mounts: Iterable[Path], report: Report) -> None:
-        self._expected = frozenset(path for path in mounts if not _restless(path))
+        self._expected = frozenset(str(path) for path in mounts if not _restless(path))
         self._report, self._waits = report, True
         self._table = -1
         self._poll = select.epoll()
@@ -60,7 +60,11 @@ class Guard:
             self._waits = False
             self._poll.unregister(self._report.read)
         try:
-            child = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()[0]
+            children = os.open(f"/proc/{leader}/task/{leader}/children", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                child = os.read(children, 1 << 12).split()[0].decode()
+            finally:
+                os.close(children)
             self._table = os.open(f"/proc/{child}/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         except (OSError, IndexError):
             return False
@@ -73,7 +77,7 @@ class Guard:
         if self.attached:
             present = _mount_points(self._table)
             if present:
-                self.missing = tuple(sorted(self._expected - present))
+                self.missing = tuple(Path(path) for path in sorted(self._expected - present))
             else:  # it had ended before the table was opened: an empty one says nothing
                 self._detach()
         return self.missing
@@ -89,12 +93,12 @@ class Guard:
             self._table = -1
 
 
-def _mount_points(table: int) -> frozenset[Path]:
+def _mount_points(table: int) -> frozenset[str]:
     os.lseek(table, 0, os.SEEK_SET)
     parts = []
     while part := os.read(table, 1 << 18):
         parts.append(part)
-    return frozenset(Path(_unescaped(line.split(b" ", 5)[4])) for line in b"".join(parts).splitlines())
+    return frozenset(_unescaped(line.split(b" ", 5)[4]) for line in b"".join(parts).splitlines())
 
 
 def _unescaped(word: bytes) -> str:

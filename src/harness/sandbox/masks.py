@@ -58,6 +58,14 @@ def shown(homes: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(path for home in homes for name in SHOWN_WITHIN if stat.S_ISDIR(mode(path := home / name)))
 
 
+def places(home: Path) -> tuple[Path, ...]:
+    """The directories whose entries decide on what is hidden and shown."""
+    homes = {real_path(home), home_of(os.geteuid()) or home}
+    within = {home / Path(name).parent for home in homes for name in (*SECRETS_WITHIN, *SHOWN_WITHIN)}
+    system = {Path(name).parent for name in ROOT_ONLY if name != "/root"} | {Path("/home")}
+    return tuple(path for path in (*homes, *within, *system) if path.is_dir())
+
+
 def home_of(uid: int) -> Path | None:
     """The real home of a user, None where there is none on this machine."""
     try:

@@ -86,6 +86,12 @@ def sightings(root: Path) -> frozenset[Path]:
     return frozenset((*entries, *bare, *_names(root)))
 
 
+def scanned(root: Path) -> tuple[list[str], list[Path]]:
+    """The directories that are looked at for repositories, and the `.git` found there."""
+    directories: list[str] = []
+    return directories, _repositories(root, directories)[0]
+
+
 def _names(root: Path) -> Iterator[Path]:
     return (path for name in NAMES if os.path.lexists(path := root / name))
 
@@ -122,7 +128,7 @@ def _configuration(root: Path, found: Protection) -> None:
     found.pinned += [root / name for name in WRITABLE_WITHIN if (root / name).is_dir()]
 
 
-def _repositories(root: Path) -> tuple[list[Path], list[Path]]:
+def _repositories(root: Path, visited: list[str] | None = None) -> tuple[list[Path], list[Path]]:
     """Every `.git` to a depth of four, the project's own and those of nested repositories; and every directory that
     git takes for a repository without one."""
     entries: list[Path] = []
@@ -139,6 +145,8 @@ def _repositories(root: Path) -> tuple[list[Path], list[Path]]:
             except OSError:
                 continue  # vanished or unreadable: then not the command's to read either
             below += found.below
+            if visited is not None:
+                visited.append(directory)
             if found.git:
                 entries.append(Path(directory, ".git"))
             if found.bare:

@@ -15,6 +15,7 @@ from pathlib import Path
 import anyio
 
 from harness.sandbox import prelude, process, programs, reaper
+from harness.sandbox.changes import Changes
 from harness.sandbox.guard import Guard
 from harness.sandbox.launch import Bwrap, Launch
 from harness.sandbox.policy import Policy
@@ -31,6 +32,7 @@ class Run:
     process: process.Command
     report: prelude.Report
     guard: Guard | None = None
+    changes: Changes | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Ready:
     place: tuple[int, int]  # device and inode of `cwd`
     run: Run
     guard: Guard
+    changes: Changes
     handover: prelude.Handover
     stack: ExitStack
     used: bool = False
@@ -49,7 +52,8 @@ class Ready:
         if (policy, cwd) != (self.policy, self.cwd) or not await self._waits():
             return None
         try:
-            same = _place(cwd) == self.place and self.run.launch.made is not None and self.run.launch.made.unchanged()
+            made, quiet = self.run.launch.made, self.changes.quiet()
+            same = _place(cwd) == self.place and made is not None and made.unchanged(quiet=quiet)
         except OSError:
             return None
         leader = self.run.process.process.pid
@@ -89,11 +93,16 @@ def make(launcher: Bwrap, policy: Policy, cwd: Path) -> Ready:
         handover = prelude.waiting(bash, report.write, stack)
         script = handover.script
         told = dataclasses.replace(policy, env={**policy.env, **script.env})
+        changes = Changes(policy)  # before anything is looked at
+        stack.callback(changes.close)
         launch = stack.enter_context(launcher.open(told, script.argv, cwd, script.passed))
-        guard = Guard(launch.made.mounts if launch.made else (), report)
+        made = launch.made
+        changes.settle(one.path for one in (made.disk.protection.placeholders if made else ()))
+        guard = Guard(made.mounts if made else (), report)
         stack.callback(guard.close)
         command = process.start(launch, stack)
-        return Ready(policy, cwd, place, Run(launch, command, report, guard), guard, handover, stack.pop_all())
+        run = Run(launch, command, report, guard, changes)
+        return Ready(policy, cwd, place, run, guard, changes, handover, stack.pop_all())
 
 
 def _place(directory: Path) -> tuple[int, int]:

@@ -146,7 +146,7 @@ class SandboxShell:
             self._said_user = True
             notes.append(f"Commands run as uid {user[0]}, the project's owner, not as root.")
         if run.launch.made:
-            notes += aftermath.notes(run.launch.made, run.guard, self._memory)
+            notes += aftermath.notes(run.launch.made, run.guard, self._memory, run.changes)
         if run.launch.way:
             notes += run.launch.way.notes
         if code and not self._plain:
