@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness.sandbox import open_shell, probe, programs
 from harness.sandbox.policy import Policy
-from tests.sandbox.room import finish
+from tests.sandbox.room import finish, waiting
 
 DIRECTORIES = 300
 THINKING = 0.05  # seconds between two commands: less than any model takes
@@ -67,7 +67,7 @@ async def measure(policy: Policy, base: Path, runs: int) -> None:
     async def nothing() -> None: ...
 
     async def prepare() -> None:
-        ready.prepare(policy.project)
+        await waiting(ready, policy.project)
         await asyncio.sleep(THINKING)
 
     cases: dict[str, tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]] = {

@@ -37,8 +37,8 @@ class Memory:
     _roots: tuple[Path, ...] = ()
 
     def take(self, paths: Iterable[Path]) -> None:
-        """Remember these names, and what is below them, as they are now."""
-        known, self._entries, self._roots = self._entries, {}, tuple(paths)
+        """Remember these names, and what is below them, as they are now. Whole repositories are too much for it."""
+        known, self._entries, self._roots = self._entries, {}, tuple(path for path in paths if path.name != ".git")
         left = TOTAL_LIMIT
         for path, state in _walk(self._roots):
             token = _token(state)
