@@ -38,7 +38,7 @@ def write(path: Path, *events: Any) -> list[dict[str, Any]]:
 
 def read(path: Path) -> list[HistoryMessage]:
     with path.open(encoding="utf-8", errors="replace") as lines:
-        return replay(lines)
+        return replay(lines).messages
 
 
 def said(text: str, message_id: str = "m") -> Assistant:
@@ -119,7 +119,7 @@ def test_lines_between_the_blocks_of_a_message_do_not_split_it(tmp_path):
     write(tmp_path / "s.jsonl", message)
     lines = (tmp_path / "s.jsonl").read_text().splitlines()
     title = '{"type":"custom-title","customTitle":"t","sessionId":"s1"}'
-    assert replay([lines[0], title, lines[1], "", lines[2]]) == [message]
+    assert replay([lines[0], title, lines[1], "", lines[2]]).messages == [message]
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_lines_between_the_blocks_of_a_message_do_not_split_it(tmp_path):
     ids=range(12),
 )
 def test_what_is_no_message_of_this_conversation_is_passed_over(line):
-    assert replay([line]) == []
+    assert replay([line]).messages == []
 
 
 def test_foreign_entries_without_our_key_are_read():
     blocks = ({"type": "text", "text": "a"}, {"type": "tool_use", "id": "c", "name": "Read", "input": {}})
     lines = [json.dumps({"type": "assistant", "message": {"id": "m", "content": [block]}}) for block in blocks]
     lines.insert(0, '{"type":"user","message":{"content":"hi"},"harness":"not ours"}')
-    assert replay(lines) == [User((Text("hi"),)), Assistant("m", (Text("a"), ToolCall("c", "Read", "{}", {})))]
+    assert replay(lines).messages == [User((Text("hi"),)), Assistant("m", (Text("a"), ToolCall("c", "Read", "{}", {})))]
 
 
 def test_a_line_after_a_torn_one_is_not_lost(tmp_path):
@@ -216,4 +216,4 @@ def test_nothing_is_made_before_the_first_line(tmp_path):
 
 def test_a_system_event_is_kept_with_its_data(tmp_path):
     entry = write(tmp_path / "s.jsonl", System(subtype="init", data={"cwd": "/p"}))[0]
-    assert entry["event"] == {"type": "system", "subtype": "init", "data": {"cwd": "/p"}, "fold": {}}
+    assert entry["event"] == {"type": "system", "subtype": "init", "data": {"cwd": "/p"}}

@@ -54,6 +54,12 @@ def _permissions(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _sessions(argv: Sequence[str]) -> int:
+    from harness.commands.sessions import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 def _doctor(argv: Sequence[str]) -> int:
     from harness.doctor.main import main as run  # noqa: PLC0415
 
@@ -74,6 +80,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "trust": _trust,
     "permissions": _permissions,
     "wire": _wire,
+    "sessions": _sessions,
     "sandbox": _sandbox,
     "events": _events,
 }

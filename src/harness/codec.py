@@ -6,11 +6,11 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-from harness.events import Event, Result
+from harness.events import Event, Result, System
 from harness.messages import (
     Assistant,
     AssistantPart,
@@ -39,6 +39,8 @@ def line(value: Json) -> str:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except ValueError:  # a model's 1e999 is read as infinity, which JSON cannot say
         text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
+    if text.isascii():  # known without a look; what follows takes longer than the rest
+        return text
     return _TROUBLESOME.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -264,7 +266,28 @@ def _by_model(result: Result) -> Json:
     }
 
 
+def packed(message: HistoryMessage) -> Json:
+    """A message alone, for a line that holds several."""
+    match message:
+        case Assistant():
+            return {"assistant": [list(piece) for piece in assistant_pieces(message)]}
+        case ToolResult(data=data):
+            return {"user": message_json(message), "data": data}
+        case User():
+            return {"user": message_json(message)}
+
+
+def unpacked(data: Mapping[str, Any]) -> HistoryMessage:
+    """The message that `packed` packed."""
+    if "assistant" in data:
+        return assistant_from([(message, extra) for message, extra in data["assistant"]])
+    (message,) = user_from(data["user"])
+    return replace(message, data=data.get("data")) if isinstance(message, ToolResult) else message
+
+
 def plain(event: Event) -> Json:
     """An event that has no form elsewhere, as it is: its tag and its fields; paths as text."""
+    if isinstance(event, System):  # `fold` is for the session file alone
+        return {"type": event.type, "subtype": event.subtype, "data": event.data}
     values = asdict(event)
     return {"type": event.type, **{name: str(v) if isinstance(v, Path) else v for name, v in values.items()}}

@@ -13,6 +13,7 @@ from harness.messages import EFFORTS, MODES, Mode
 from harness.network.domains import Network
 from harness.sandbox.policy import LEVELS, Level
 from harness.settings.places import SOURCES
+from harness.start import Start
 
 if TYPE_CHECKING:
     from harness.definitions import Agent
@@ -36,6 +37,7 @@ commands:
   harness config show      show the settings that count, with --origin from which file
   harness trust [DIR]      let a project's own settings count, until they change
   harness permissions      explain 'COMMAND': what is decided about it and why; list: the rules with their files
+  harness sessions list    the conversations kept here; show, export, rename, rm
   harness wire decode F    say what Harness makes of a captured answer of a model server
   harness sandbox exec     run any command in the sandbox
   harness events           list the events of a session with their fields
@@ -57,7 +59,6 @@ class Flags:
     replay: bool
     tools: tuple[str, ...] | None
     agents: "tuple[Agent, ...]"
-    session_id: str | None
     prompt_tool: str | None
     permission_mode: Mode | None
     allowed: tuple[str, ...]
@@ -74,6 +75,7 @@ class Flags:
     network: Network | None
     allow_domains: tuple[str, ...]
     persist: bool
+    start: Start
     settings: str | None
     setting_sources: tuple[str, ...]
     trust_project: bool
@@ -135,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     add("--sandbox", choices=LEVELS, metavar="LEVEL", help="what holds commands, or an error: full, degraded, external")
     add("--no-sandbox", action="store_true", help="run commands without a sandbox: your word that you accept it")
     add("--record", metavar="DIR", help="save each request and raw answer in DIR, without keys (harness wire decode)")
-    add("--no-session-persistence", action="store_true", help="do not keep the session on disk (-p only)")
+    _add_sessions(p)
     add("-v", "--version", action="version", version=VERSION, help="print the protocol level and the version")
     add("-h", "--help", action="help", help="print this")
     return p
@@ -158,7 +160,6 @@ def _add_for_programs(p: argparse.ArgumentParser) -> None:
     )
     add("--tools", metavar="LIST", help='the built-in tools to offer: "default", "" for none, or names')
     add("--agents", metavar="JSON", help='agents for this session: {"NAME": {"description": "...", "prompt": "..."}}')
-    add("--session-id", metavar="UUID", help="the new session's id")
     add("--verbose", action="store_true", help="accepted; stream-json is always complete")
 
 
@@ -190,7 +191,6 @@ def parse(argv: Sequence[str]) -> Flags:
         replay=given.replay_user_messages,
         tools=_tools(given.tools),
         agents=_agents(given.agents),
-        session_id=_session_id(given.session_id),
         prompt_tool=given.permission_prompt_tool,
         permission_mode="default" if mode == "manual" else mode,
         allowed=tuple(given.allowedTools),
@@ -207,6 +207,7 @@ def parse(argv: Sequence[str]) -> Flags:
         network=given.network,
         allow_domains=tuple(given.allow_domain),
         persist=not given.no_session_persistence,
+        start=_start(given),
         settings=given.settings,
         setting_sources=setting_sources(given.setting_sources),
         trust_project=given.trust_project,
@@ -235,15 +236,6 @@ def _agents(value: str | None) -> "tuple[Agent, ...]":
         raise UsageError(f"--agents cannot be used: {error}.", "See harness --help.") from None
 
 
-def _session_id(value: str | None) -> str | None:
-    import uuid  # noqa: PLC0415  seldom given
-
-    try:
-        return None if value is None else str(uuid.UUID(value))
-    except ValueError:
-        raise UsageError(f"--session-id {value!r} is not a UUID.", "Give one, as uuidgen prints it.") from None
-
-
 def _text(given: argparse.Namespace, name: str) -> str | None:
     """A prompt given as text or by the name of its file."""
     text, file, flag = getattr(given, name), getattr(given, f"{name}_file"), f"--{name.replace('_', '-')}"
@@ -256,6 +248,30 @@ def _text(given: argparse.Namespace, name: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8"
         raise UsageError(f"{flag}-file {file} cannot be read: {why}.", "Name a text file.") from None
+
+
+def _add_sessions(p: argparse.ArgumentParser) -> None:
+    add = p.add_argument
+    add("-c", "--continue", action="store_true", dest="newest", help="go on with this directory's newest session")
+    add("-r", "--resume", nargs="?", const="", metavar="ID|NAME", help="go on with that session; alone: choose one")
+    add("--fork-session", action="store_true", help="with -c or -r: go on in a copy, with an id of its own")
+    add("--session-id", metavar="UUID", help="the new session's id")
+    add("-n", "--name", metavar="NAME", help="name the session, for -r NAME")
+    add("--resume-session-at", metavar="UUID", help="with -r: only through that message")
+    add("--resume-drops-turn", metavar="UUID", help="with it: refuse where more than that turn would go")
+    add("--no-session-persistence", action="store_true", help="keep nothing of the session on disk")
+
+
+def _start(given: argparse.Namespace) -> Start:
+    return Start(
+        newest=given.newest,
+        resume=given.resume,
+        fork=given.fork_session,
+        session_id=given.session_id,
+        name=given.name,
+        at=given.resume_session_at,
+        drops_turn=given.resume_drops_turn,
+    ).checked()
 
 
 def _without_vendor(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

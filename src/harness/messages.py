@@ -3,7 +3,7 @@
 `User`, `Assistant` and `ToolResult` are the history that a model is sent; everything else is made of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -117,6 +117,33 @@ class ToolResult:
 
 
 HistoryMessage = User | Assistant | ToolResult
+
+# A history made of another one: stretches of it that stay, by their indices, and messages that are new.
+Splice = tuple[range | HistoryMessage, ...]
+
+
+def splice(before: Sequence[HistoryMessage], after: Sequence[HistoryMessage]) -> Splice:
+    """How `after` is made of `before`: the messages that are the same objects, in the same order, stay."""
+    places = {id(message): index for index, message in enumerate(before)}
+    made: list[range | HistoryMessage] = []
+    for message in after:
+        index = places.get(id(message))
+        last = made[-1] if made else None
+        if index is None:
+            made.append(message)
+        elif isinstance(last, range) and last.stop == index:
+            made[-1] = range(last.start, index + 1)
+        else:
+            made.append(range(index, index + 1))
+    return tuple(made)
+
+
+def spliced(before: Sequence[HistoryMessage], how: Splice) -> list[HistoryMessage]:
+    """The history that `how` makes of `before`."""
+    made: list[HistoryMessage] = []
+    for part in how:
+        made += before[part.start : part.stop] if isinstance(part, range) else [part]
+    return made
 
 
 def joined_text(parts: tuple[UserPart, ...] | tuple[AssistantPart, ...]) -> str:

@@ -13,6 +13,7 @@ from harness.messages import Mode
 from harness.network.domains import Network
 from harness.sandbox.policy import Level
 from harness.settings import Asked
+from harness.start import Start
 
 if TYPE_CHECKING:
     from harness.definitions import Agent
@@ -48,10 +49,10 @@ class SessionOptions:
     network: Network | None = None
     allow_domains: tuple[str, ...] = ()
     persist: bool = True
+    start: Start = field(default_factory=Start)
     heartbeat: float = 5.0
     apart: bool = False  # pieces of the answer as the server cut them: for who counts them; it costs time
     record: Path | None = None
-    session_id: str | None = None
     tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
     agents: "tuple[Agent, ...]" = ()  # besides those of files
     hooks: "tuple[Handler, ...]" = ()  # besides those of settings
@@ -68,7 +69,6 @@ class SessionOptions:
             allow=tuple(rule for value in flags.allowed for rule in split_rules(value)),
             deny=tuple(rule for value in flags.disallowed for rule in split_rules(value)),
             max_turns=flags.max_turns,
-            session_id=flags.session_id,
             tools=flags.tools,
             agents=flags.agents,
             model=flags.model,
@@ -82,6 +82,7 @@ class SessionOptions:
             network=flags.network,
             allow_domains=flags.allow_domains,
             persist=flags.persist,
+            start=flags.start,
             record=paths.resolve(flags.record, _here()) if flags.record is not None else None,
             settings=Asked(given=flags.settings, sources=flags.setting_sources, trust_project=flags.trust_project),
         )

@@ -61,7 +61,7 @@ def test_in_the_middle_of_a_tool_all_is_killed_and_every_call_answered(house: Ho
     assert not (house.project / "made").exists()
     assert len(done.asked) == 1
     (file,) = house.config.rglob("*.jsonl")
-    kept = replay(file.read_text().splitlines())
+    kept = replay(file.read_text().splitlines()).messages
     assert [type(message) for message in kept] == [User, Assistant, ToolResult, ToolResult, ToolResult]
 
 

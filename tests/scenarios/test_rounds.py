@@ -62,7 +62,7 @@ def test_the_session_file_gives_back_what_was_sent(place: House, rounds: Done):
     (file,) = place.config.rglob("*.jsonl")
     assert file.stem == rounds.result["session_id"]
     assert file.stat().st_mode & 0o777 == 0o600
-    history = replay(file.read_text().splitlines())
+    history = replay(file.read_text().splitlines()).messages
     system = rounds.asked[0].messages[0]["content"]
     sent = Encoder(Quirks()).messages(system, history[:-1])
     assert body_until_tools(rounds.asked[-1].raw).endswith(sent[:-1])

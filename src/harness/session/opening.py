@@ -14,6 +14,7 @@ from harness.mux import aside
 from harness.options import SessionOptions
 from harness.providers import connect
 from harness.providers.port import Model, Provider, Told
+from harness.session.origin import origin, tidied
 from harness.session.session import Session
 from harness.settings import Settings
 
@@ -28,18 +29,19 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
     require_sandbox(options, chosen)
     told: list[Told] = []
-    session: Session | None = None
+    begun, session = origin(options, chosen), None
     connect_classifier: Callable[[], Awaitable[Provider]] | None = None
     try:
         async with anyio.create_task_group() as tasks:
             if provider is None:
-                provider = await connect(connection(options, chosen), told.append, partial(aside, tasks))
+                provider = await connect(begun.wished(connection(options, chosen)), told.append, partial(aside, tasks))
                 connect_classifier = partial(_judge, options, chosen, provider.model)
-            session = Session(options, chosen, provider, tasks)
+            session = Session(options, chosen, provider, tasks, begun)
             session.connect_classifier = connect_classifier
             session.models.connect = partial(_model, options, chosen, session)
             for notice in told:
                 session.tell(notice)
+            aside(tasks, partial(tidied, options, chosen))
             try:
                 yield session
             finally:
@@ -53,6 +55,7 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
             raise
         raise group.exceptions[0] from None
     finally:
+        begun.close()
         with anyio.CancelScope(shield=True):
             if session:
                 await session.models.aclose()

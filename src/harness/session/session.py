@@ -5,7 +5,6 @@ from contextlib import aclosing
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from anyio.abc import TaskGroup
 
@@ -16,15 +15,14 @@ from harness.contacts import asking
 from harness.context.account import Account, account
 from harness.context.budget import LEAN_WINDOW
 from harness.context.keeper import Keeper
+from harness.context.ledger import Ledger
 from harness.context.work import in_work
 from harness.definitions import Definitions
 from harness.definitions import load as load_definitions
-from harness.errors import HarnessError
 from harness.events import Event, Notice, Result, Stopped, System, UserMessage
 from harness.execute import Calls
 from harness.files import Files
 from harness.hooks.verdict import Verdict
-from harness.journal import Journal, session_file
 from harness.loop import Deps, State, after_compaction, before_compaction, compact, run
 from harness.memory import Memory, told
 from harness.messages import Assistant, Mode, Text, User, UserPart
@@ -35,11 +33,13 @@ from harness.permit import starting_permit
 from harness.providers.port import Provider, Request, Told
 from harness.request import Interrupt
 from harness.sandbox import open_shell
+from harness.session.clerk import Clerk, restored
 from harness.session.models import Models
+from harness.session.origin import Origin
 from harness.settings import Settings
 from harness.toolbox import Toolbox
 from harness.tools import TOOLS
-from harness.tools.tool import Context
+from harness.tools.tool import Context, Seen
 from harness.turn import Turn
 
 if TYPE_CHECKING:
@@ -50,30 +50,31 @@ if TYPE_CHECKING:
 class Session:
     """One conversation. A surface iterates `prompt`, answers what is asked, and may steer or interrupt."""
 
-    def __init__(self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup) -> None:
-        self.id = options.session_id or str(uuid4())
+    def __init__(
+        self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup, origin: Origin
+    ) -> None:
+        self.id, self.origin, results = origin.id, origin, origin.results
+        options = origin.options(options)
         self._options, self.models, self._tasks = options, Models(provider), tasks
         self.connect_classifier: Callable[[], Awaitable[Provider]] | None = None
         self.said: list[str] = []  # by the person: what auto mode's classifier is shown
         self._cwd = options.cwd.resolve()
-        self._file = file = session_file(paths.config_home(options.env), self._cwd, self.id)
-        results = file.with_suffix("") / "tool-results"
         self._confinement = Confinement(options, chosen, self._cwd, results)
         files = Files((self._cwd, *self._confinement.directories))
         roots, granted = self._confinement.roots(files.real), self._confinement.granted()
         self.permit = starting_permit(options, chosen, roots, granted)
-        self._journal = Journal(file, self.id, self._cwd, prompt.git_branch(self._cwd)) if options.persist else None
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins = Interrupt(), False, True
-        self._state = State(beginnings.system_prompt(options))
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
         shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed, gate=gate)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
+        context.seen = seen = Seen()
+        self._clerk = Clerk(origin.journal, self._live, seen)
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
-        self._notices: list[Notice] = []
+        self._notices = list(origin.notices)
         hooks, problems = hooking.opened(options, chosen, self._confinement, tasks, self._hook_input)
         self._notices += [Notice(level="warning", cause="hooks", text=text) for text in problems]
         calls = Calls(
@@ -105,6 +106,8 @@ class Session:
             heartbeat=options.heartbeat,
         )
         self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.max_turns, options.heartbeat)
+        messages = restored(origin.past, context, self._clerk)
+        self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
         self._notices += beginnings.warnings(chosen, self.permit.rules)
         self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
 
@@ -278,9 +281,12 @@ class Session:
     def _next(self) -> Request:
         return Request("", self._state.system, self._state.messages, self._toolbox.specs)
 
+    def rename(self, title: str) -> None:
+        """Name the session. Raises HarnessError where that cannot be kept."""
+        self._clerk.rename(title)
+
     def close(self) -> None:
-        if self._journal:
-            self._journal.close()
+        self._clerk.close()
         self._deps.calls.context.files.close()
 
     async def _begun(self) -> AsyncGenerator[Event, None]:
@@ -306,7 +312,7 @@ class Session:
     def _hook_input(self) -> dict[str, Any]:
         return {
             "session_id": self.id,
-            "transcript_path": str(self._file),
+            "transcript_path": str(self.origin.file),
             "cwd": str(self._deps.calls.context.cwd),
             "permission_mode": self.mode,
         }
@@ -325,16 +331,14 @@ class Session:
         return User((Text(text), *more, Text(prompt.environment(facts)), *started))
 
     def _kept(self, event: Event) -> Event:
-        event = event.held_by(self._confinement.level) if isinstance(event, Result) else event
-        try:
-            if self._journal:
-                self._journal.write(event)
-        except OSError as error:
-            raise HarnessError(
-                f"The session file {self._journal and self._journal.path} cannot be written: {error.strerror}.",
-                "Free some space or mend its permissions; with -p, --no-session-persistence runs without it.",
-            ) from error
-        return event
+        return self._clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)
+
+    def _live(self) -> dict[str, Any]:
+        """What is kept beside the messages, and comes back with them when the session is gone on with."""
+        context, model = self._deps.calls.context, self.models.now.model
+        todos = [dict(todo) for todo in context.todos]
+        kept = {"mode": self.mode, "model": model.id, "endpoint": model.endpoint}
+        return {**kept, "cwd": str(context.cwd), "todos": todos}
 
     def _init(self) -> dict[str, Any]:
         return beginnings.init(self._options, self._chosen, self.definitions) | {

@@ -104,6 +104,7 @@ class Settings:
     memory_of_owner: str = ""
     auto_memory: bool | None = None
     auto_memory_directory: str | None = None
+    retention: float = 30  # days that sessions are kept; 0: none is
     environment: Mapping[str, str] = field(default_factory=dict)  # of commands
     own_environment: Mapping[str, str] = field(default_factory=dict)  # of this program; never from a repository
 

@@ -26,6 +26,7 @@ __all__ = [
     "Input",
     "Output",
     "Progress",
+    "Seen",
     "Shell",
     "Stream",
     "Tool",
@@ -75,6 +76,28 @@ class FileSeen:
     digest: bytes
     whole: bool
     upto: int = 0
+
+
+class Seen(dict[Path, FileSeen]):
+    """The files seen, by real place. It notes which have changed since that was last asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: set[Path] = set()
+
+    def __setitem__(self, place: Path, seen: FileSeen) -> None:
+        super().__setitem__(place, seen)
+        self.changed.add(place)
+
+    def setdefault(self, place: Path, seen: FileSeen) -> FileSeen:
+        if place not in self:
+            self[place] = seen
+        return self[place]
+
+    def taken(self) -> list[tuple[Path, FileSeen]]:
+        """Those that changed; they count as unchanged from now on."""
+        changed, self.changed = self.changed, set()
+        return [(place, self[place]) for place in sorted(changed)]
 
 
 @dataclass(slots=True)
