@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.messages import EFFORTS, MODES, Mode
-from harness.network.domains import Network
+from harness.network.domains import Network, network
 from harness.sandbox.policy import LEVELS, Level
 from harness.settings.places import SOURCES
 from harness.start import Start
@@ -182,6 +182,7 @@ def parse(argv: Sequence[str]) -> Flags:
         mode = "bypassPermissions"
     if given.no_sandbox and given.sandbox not in (None, "none"):
         raise UsageError(f"--no-sandbox and --sandbox {given.sandbox} disagree.", "Drop one.")
+    network(given.network, given.allow_domain)  # flags that disagree are said before anything is started
     return Flags(
         prompt=given.prompt,
         headless=given.headless,
