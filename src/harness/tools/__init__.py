@@ -17,6 +17,7 @@ TOOLS = {
     "Read": "read",
     "TodoWrite": "todo",
     "ToolSearch": "toolsearch",
+    "WebFetch": "webfetch",
     "Write": "write",
 }
 # Seldom needed: found by ToolSearch, so that a first request is small.

@@ -17,6 +17,8 @@ from harness.sandbox.outcome import Finished, Progress
 if TYPE_CHECKING:  # a session makes a `Context` before it needs any input model
     from pydantic import BaseModel
 
+    from harness.network.wire import Wire
+
 # `Finished` and `Progress` are defined where they are made, a layer below; tools know them from here.
 __all__ = [
     "Contact",
@@ -119,6 +121,8 @@ class Context:
     failed_edits: dict[str, str] = field(default_factory=dict)
     decided: dict[Path, Path] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    pages: dict[str, tuple[float, str, int]] = field(default_factory=dict)  # of the web: when, text, status
+    wire: "Wire | None" = None  # how they are reached; None is the machine's own way
     search: Callable[[str, int], Sequence[dict[str, Any]]] = lambda _query, _limit: ()
 
     def prepare_shell(self) -> None:
