@@ -1,7 +1,8 @@
 """What a session's commands may touch: settings and flags made into a sandbox policy."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class Confinement:
         self._read = _existing(chosen.allow_read, cwd)
         self._deny_read, self._deny_write = _existing(chosen.deny_read, cwd), _existing(chosen.deny_write, cwd)
         self._environment = chosen.environment
+        self._by_rules: Callable[[], Sequence[tuple[Path, ...]]] = lambda: ((), (), ())
         self.home = Path(options.env.get("HOME") or Path.home())
         self._auto_allow = chosen.auto_allow
         self._may_leave, self._excluded = chosen.unsandboxed, chosen.excluded
@@ -47,15 +49,29 @@ class Confinement:
         """Whether we hold the commands ourselves."""
         return self.level in {"full", "degraded"}
 
+    def follow(self, rules: Callable[[], Rules], roots: Roots) -> None:
+        """Let path rules count for commands, too: what deny rules name is hidden or read-only, what the person's own
+        Edit rules allow whole is writable."""
+
+        @cache
+        def look() -> Callable[[], Sequence[tuple[Path, ...]]]:
+            from harness.permissions.denied import Denied, opened  # noqa: PLC0415  with the first command
+
+            unread, unchanged = (Denied(lambda: rules().deny, roots, tool) for tool in ("Read", "Edit"))
+            return lambda: (opened(rules().allow, roots), unread(), unchanged())
+
+        self._by_rules = lambda: look()()  # noqa: PLW0108  looked at with the first command
+
     def policy(self, mode: Mode) -> Policy:
+        opened, unread, unchanged = self._by_rules()
         return Policy(
             project=self._cwd,
             home=self.home,
             level=self.level,
-            write=self._write,
+            write=(*self._write, *opened),
             read=(*self._read, *_existing((str(self._results),), self._cwd)),  # made by the first long result
-            deny_read=self._deny_read,
-            deny_write=self._deny_write,
+            deny_read=(*self._deny_read, *unread),
+            deny_write=(*self._deny_write, *unchanged),
             network=self._network,
             env=self._environment,
             project_readonly=mode == "plan",

@@ -133,3 +133,23 @@ def test_without_a_sandbox_only_on_the_users_word(house: House):
     assert CANARY not in done.results[0]
     assert done.lines[0]["sandbox"] == "none"
     assert "none: commands run with the user's own rights" in done.asked[0].messages[-1]["content"]
+
+
+def test_path_rules_hold_for_commands_too(open_house: House):
+    """Deny rules as masks, made for each command; a person's own Edit rule opens a directory."""
+    (open_house.project / "deep").mkdir()
+    (open_house.project / "deep" / ".env").write_text(CANARY)
+    (open_house.project / "kept").write_text("as it was")
+    (open_house.base / "out").mkdir()
+    deny = ("--disallowedTools", "Read(.env)", "Read(*.pem)", "Edit(./kept)")
+    allow = ("--allowedTools", "Bash", f"Edit(/{open_house.base}/out/**)")
+    script = (
+        f"cat deep/.env; echo changed > kept; echo y > ../out/made; [ -e a.pem ] || echo {CANARY} > a.pem; cat a.pem"
+    )
+    (open_house.project / "s.sh").write_text(script)  # what no analysis of the command line sees
+    done = open_house.acts(bash("bash s.sh >/dev/null"), bash("bash s.sh"), flags=(*deny, *allow))
+    assert not done.result["permission_denials"]
+    assert CANARY not in "".join(done.results)
+    assert (open_house.project / "kept").read_text() == "as it was"
+    assert (open_house.base / "out" / "made").read_text() == "y\n"
+    assert (open_house.project / "a.pem").read_text() == f"{CANARY}\n"

@@ -62,7 +62,7 @@ def normal(path: Path) -> Path:
 # ---- gitignore patterns -------------------------------------------------------------------------------------
 
 
-def _anchor(rule: Rule, roots: Roots) -> tuple[Path, str]:
+def anchored(rule: Rule, roots: Roots) -> tuple[Path, str]:
     """The directory a path rule starts from, and the pattern below it."""
     text = rule.specifier
     if text.startswith("//"):
@@ -74,8 +74,9 @@ def _anchor(rule: Rule, roots: Roots) -> tuple[Path, str]:
     return roots.cwd, re.sub(r"\A(\./)+", "", text)
 
 
-def _covers(rule: Rule, path: Path, roots: Roots) -> bool:
-    anchor, pattern = _anchor(rule, roots)
+def covers(rule: Rule, path: Path, roots: Roots) -> bool:
+    """Whether a path rule is about a path as it is named."""
+    anchor, pattern = anchored(rule, roots)
     forbids = rule.behavior != "allow"
     spec = compiled(pattern, forbids)
     for base in {anchor, normal(roots.real(anchor))}:
@@ -97,7 +98,7 @@ def path_rule(rules: Iterable[Rule], tool: str, where: Place, roots: Roots) -> R
     for rule in rules:
         if rule.kind != "path" or rule.tool != tool:
             continue
-        hits = (_covers(rule, path, roots) for path in where.both)
+        hits = (covers(rule, path, roots) for path in where.both)
         if all(hits) if rule.behavior == "allow" else any(hits):
             return rule
     return None
@@ -128,7 +129,7 @@ def _absolute(rule: Rule, roots: Roots, name: Callable[[str], str]) -> str:
 
     `name` makes the anchor's path part of a pattern.
     """
-    anchor, text = _anchor(rule, roots)
+    anchor, text = anchored(rule, roots)
     body = text.rstrip("/")
     floating = "/" not in body or bool(re.fullmatch(r"[^/]+/\*\*", body))
     return "/".join([name(str(anchor)).rstrip("/"), *(["**"] if floating else []), body.strip("/")])

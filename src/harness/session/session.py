@@ -63,6 +63,7 @@ class Session:
         files = Files((self._cwd, *self._confinement.directories))
         roots, granted = self._confinement.roots(files.real), self._confinement.granted()
         self.permit = starting_permit(options, chosen, roots, granted)
+        self._confinement.follow(lambda: self.permit.rules, roots)
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins = Interrupt(), False, True
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
