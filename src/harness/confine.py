@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness import paths
 from harness.contacts import listed
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 _SHOWN = 8  # hosts that the note names
 _WALL = "seatbelt" if sys.platform == "darwin" else "bubblewrap"
+
+
+class _Rules(Protocol):
+    @property
+    def rules(self) -> Rules: ...
+
+
+_Ruled = TypeVar("_Ruled", bound=_Rules)
 
 
 class Confinement:
@@ -49,18 +57,19 @@ class Confinement:
         """Whether we hold the commands ourselves."""
         return self.level in {"full", "degraded"}
 
-    def follow(self, rules: Callable[[], Rules], roots: Roots) -> None:
+    def follow(self, permit: _Ruled, roots: Roots) -> _Ruled:
         """Let path rules count for commands, too: what deny rules name is hidden or read-only, what the person's own
-        Edit rules allow whole is writable."""
+        Edit rules allow whole is writable. `permit`, given back, is asked for its rules before each command."""
 
         @cache
         def look() -> Callable[[], Sequence[tuple[Path, ...]]]:
             from harness.permissions.denied import Denied, opened  # noqa: PLC0415  with the first command
 
-            unread, unchanged = (Denied(lambda: rules().deny, roots, tool) for tool in ("Read", "Edit"))
-            return lambda: (opened(rules().allow, roots), unread(), unchanged())
+            unread, unchanged = (Denied(lambda: permit.rules.deny, roots, tool) for tool in ("Read", "Edit"))
+            return lambda: (opened(permit.rules.allow, roots), unread(), unchanged())
 
         self._by_rules = lambda: look()()  # noqa: PLW0108  looked at with the first command
+        return permit
 
     def policy(self, mode: Mode) -> Policy:
         opened, unread, unchanged = self._by_rules()

@@ -62,8 +62,7 @@ class Session:
         self._confinement = Confinement(options, chosen, self._cwd, results)
         files = Files((self._cwd, *self._confinement.directories))
         roots, granted = self._confinement.roots(files.real), self._confinement.granted()
-        self.permit = starting_permit(options, chosen, roots, granted)
-        self._confinement.follow(lambda: self.permit.rules, roots)
+        self.permit = self._confinement.follow(starting_permit(options, chosen, roots, granted), roots)
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins = Interrupt(), False, True
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
