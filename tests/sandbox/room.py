@@ -39,7 +39,10 @@ class Room:
         shell = self.shell(sandboxed=sandboxed, **options)
         if self.ahead:
             await waiting(shell, cwd or self.project)
-        return (await finish(shell, command, cwd or self.project, timeout))[1]
+        try:
+            return (await finish(shell, command, cwd or self.project, timeout))[1]
+        finally:
+            shell.discard()
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
         """git as the user runs it, outside."""

@@ -23,6 +23,7 @@ class Spy:
         assert ready is not None
         _, done = await finish(self.shell, command, cwd or room.project)
         assert self.shell._ready is None
+        self.shell.discard()
         assert ready.run.process.process.returncode is not None
         return ready.used, done.output
 
@@ -108,6 +109,16 @@ async def test_one_that_died_is_not_used(room: Room, spy: Spy):
     os.killpg(leader, signal.SIGKILL)
     os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)
     assert await spy.run(room, "echo ok") == (False, "ok\n")
+
+
+async def test_what_a_command_leaves_is_cleared_away_by_the_next_call(room: Room, spy: Spy):
+    for _ in range(2):
+        await finish(spy.shell, "true", room.project)
+        assert (room.project / ".mcp.json").exists()
+        spy.shell.prepare(room.project)
+        assert (room.project / ".mcp.json").exists()
+    spy.shell.discard()
+    assert sorted(path.name for path in room.project.iterdir()) == [".envrc", ".git", "vendor"]
 
 
 async def test_discarding_leaves_nothing(room: Room, spy: Spy):

@@ -48,6 +48,7 @@ class SandboxShell:
         self._numbers = itertools.count(1)
         self._said_user = self._asked = False
         self._ready: Ready | None = None
+        self._ahead, self._over = False, ExitStack()
         self._memory = Memory()
 
     def check(self) -> str:
@@ -57,7 +58,12 @@ class SandboxShell:
 
     def prepare(self, cwd: Path) -> None:
         """Start the sandbox of the next command, while the model thinks. Nothing happens before the first command:
-        it may be the only one. What goes wrong here, the command itself will say."""
+        it may be the only one. What goes wrong here, the command itself will say.
+
+        From the first call on, what a command leaves is cleared away by the next call, or by `discard`: the kernel
+        takes its time over a namespace, and the next sandbox needs the same placeholders.
+        """
+        self._ahead = True
         if self._plain or self._ready or not self._asked:
             return
         try:
@@ -68,12 +74,14 @@ class SandboxShell:
                 self._ready = ready.make(launcher, policy, cwd)
         except (OSError, HarnessError):
             pass
+        self._over.close()
 
     def discard(self) -> None:
         """End what was made ready: something has changed that it might not know of, or the session is over."""
         waiting, self._ready = self._ready, None
         if waiting:
             waiting.close()
+        self._over.close()
 
     async def run(
         self, command: str, cwd: Path, *, timeout: float
@@ -98,7 +106,10 @@ class SandboxShell:
                         yield item
                     else:
                         finished = self._finish(item, run, policy)
-                        stack.close()  # before the last word: who has read it finds nothing of ours in the project
+                        # Before the last word: who has read it finds nothing of ours in the project.
+                        self._over.push(stack.pop_all())
+                        if not self._ahead:
+                            self._over.close()
                         yield finished
 
     async def _begin_ready(self, command: str, policy: Policy, cwd: Path, stack: ExitStack) -> Run | None:
