@@ -42,7 +42,7 @@ class FakeProvider:
         self.scripts = deque(scripts)
         self.asked: list[list[Any]] = []
         self.model = Model("fake", "http://fake")
-        self.only_offered = False
+        self.only_offered = self.priced = False
 
     def estimate(self, request: Request) -> int:
         return len(request.messages)
@@ -114,7 +114,7 @@ class FakeTools:
         if args.fails:
             raise ToolError(args.fails)
         self.log.append(("end", name))
-        yield Output.text("ok")
+        yield Output.text(f"ok {len(self.log)}")  # another each time: work that shows the same for ever is stopped
 
 
 @dataclass
@@ -158,6 +158,7 @@ class _Context:
 
     def __init__(self) -> None:
         self.decided: dict[Path, Path] = {}
+        self.seen: dict[Path, Any] = {}
         self.shell = _Shell()
 
     def prepare_shell(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from harness import events
 from harness.catalogue import listing
 from harness.errors import ProviderError
+from harness.guards.limits import Limits
 from harness.lines import StreamLines
 from harness.messages import TextDelta, ToolResult
 from harness.permissions.decision import Ask, Deny
@@ -122,7 +123,7 @@ TURNS: dict[str, tuple[tuple[Script, ...], dict[str, Any]]] = {
     "nobody to ask": ((says("", call("a", "write")), says("ok")), {"decide": asking}),
     "no such tool": ((says("", call("a", "nothing")), says("ok")), {}),
     "never usable": (tuple(says("", call(f"c{n}", "nothing")) for n in range(3)), {}),
-    "limit": ((says("", call("a")),), {"max_turns": 1}),
+    "limit": ((says("", call("a")),), {"limits": Limits(turns=1)}),
     "failure": ((ProviderError("network", "down"),), {}),
     "retry": ((retried,), {}),
     "interrupt": ((endless,), {"hook": interrupts}),

@@ -17,6 +17,7 @@ from harness.events import (
     StreamEvent,
     UserMessage,
 )
+from harness.guards.limits import Limits
 from harness.loop import Deps
 from harness.messages import Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Ask, Deny
@@ -159,7 +160,7 @@ async def test_steering_is_taken_before_the_next_request():
 
 
 async def test_max_turns():
-    driven = await drive(says("", call("a")), says("", call("b")), max_turns=2)
+    driven = await drive(says("", call("a")), says("", call("b")), limits=Limits(turns=2))
     assert (result(driven).subtype, result(driven).num_turns) == ("error_max_turns", 2)
     assert any(isinstance(e, PreventContinuation) and e.cause == "max_turns" for e in driven.events)
     assert [r.call_id for r in driven.results] == ["a", "b"]

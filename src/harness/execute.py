@@ -97,6 +97,7 @@ class ToolEnd:
     stop_turn: bool = False
     halt: str | None = None
     denied: tuple[Denial, ...] = ()  # hosts that it was not let reach
+    content: str = ""  # digest of what the file that was changed holds now
 
 
 def prepare(call: ToolCall, calls: Calls) -> Prepared:
@@ -301,7 +302,7 @@ async def _call(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | Tool
         async with aclosing(tool.call(prepared.args, calls.context)) as stream:
             async for item in stream:
                 if isinstance(item, Output):
-                    yield ToolEnd(_result(call, item), denied=tuple(denied))
+                    yield ToolEnd(_result(call, item), denied=tuple(denied), content=_content(prepared, calls.context))
                 elif isinstance(item, Contact):
                     if item.refused:
                         denied.append(contacts.denial(item))
@@ -317,6 +318,12 @@ async def _call(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | Tool
                     )
     except ToolError as error:
         yield ToolEnd(_failed(call, str(error)))
+
+
+def _content(prepared: Prepared, context: Context) -> str:
+    changed = [effect.path for effect in prepared.effects if isinstance(effect, Writes)]
+    seen = [context.seen.get(context.decided.get(path, path)) for path in changed]
+    return "".join(each.digest.hex() for each in seen if each)
 
 
 def _result(call: ToolCall, output: Output) -> ToolResult:

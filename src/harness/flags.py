@@ -64,6 +64,9 @@ class Flags:
     allowed: tuple[str, ...]
     disallowed: tuple[str, ...]
     max_turns: int | None
+    max_budget: float | None
+    max_tokens: int | None
+    max_seconds: float | None
     model: str | None
     endpoint: str | None
     effort: str | None
@@ -120,6 +123,9 @@ def parser() -> argparse.ArgumentParser:
             help=f'rules to {what}, such as "Bash(git diff *)"',
         )
     add("--max-turns", type=_positive, metavar="N", help="end after N requests to the model (-p only)")
+    add("--max-budget-usd", type=_amount, metavar="X", help="end before a request once X US dollars are spent")
+    add("--max-tokens-total", type=_positive, metavar="N", help="end once a turn's requests have used N tokens")
+    add("--max-time", type=_amount, metavar="SECONDS", help="end before a request once a turn has taken so long")
     add("--model", metavar="ID", help="the model, as the server names it")
     add("--endpoint", metavar="NAME", help="one of the endpoints in your settings")
     add("--effort", choices=EFFORTS, metavar="LEVEL", help="how much the model thinks: none, low, medium, high, max")
@@ -197,6 +203,9 @@ def parse(argv: Sequence[str]) -> Flags:
         allowed=tuple(given.allowedTools),
         disallowed=tuple(given.disallowedTools),
         max_turns=given.max_turns,
+        max_budget=given.max_budget_usd,
+        max_tokens=given.max_tokens_total,
+        max_seconds=given.max_time,
         model=given.model,
         endpoint=given.endpoint,
         effort=given.effort,
@@ -308,6 +317,16 @@ def _refuse_unknown(words: Sequence[str], p: argparse.ArgumentParser) -> None:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -21,6 +21,8 @@ from harness.events import (
     UserMessage,
 )
 from harness.execute import Calls, ToolEnd, execute
+from harness.guards.limits import Forbidden, Limits
+from harness.guards.stuck import RUNGS, Circle
 from harness.hooks.verdict import NOTHING, Verdict
 from harness.messages import HistoryMessage, Text, User, joined_text
 from harness.mux import Mux
@@ -46,7 +48,7 @@ class Deps:
     calls: Calls
     interrupt: Interrupt = field(default_factory=Interrupt)
     keeper: Keeper | None = None  # None: the conversation is let grow
-    max_turns: int | None = None
+    limits: Limits = field(default_factory=Limits)
     heartbeat: float = 5.0
 
     @property
@@ -56,7 +58,7 @@ class Deps:
 
 async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
     """One turn: from the user's message to exactly one `stop` and one `result`."""
-    turn = Turn()
+    turn = Turn.after(state.bill)
     if deps.keeper:
         deps.keeper.spent = turn.aside
     async with aclosing(_begin(prompt, turn, state, deps)) as events:
@@ -68,10 +70,12 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
             yield UserMessage(message=message, source="steering")
         if deps.interrupt.requested:
             turn.end("aborted_streaming", "Interrupted by the user.")
-        elif deps.max_turns is not None and turn.requests >= deps.max_turns:
-            turn.end("max_turns", f"Reached the maximum number of turns ({deps.max_turns}).")
-            yield PreventContinuation(cause="max_turns", reason=turn.errors[-1])
+        elif forbidden := _forbidden(turn, state, deps):
+            turn.end(forbidden.reason, forbidden.text)
+            yield PreventContinuation(cause=forbidden.cause, reason=forbidden.text)
         else:
+            if circle := state.watch.found():
+                yield _nudge(circle, state)
             async with aclosing(_fit(turn, state, deps)) as events:
                 async for event in events:
                     yield event
@@ -82,6 +86,7 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
             async with aclosing(_may_end(turn, state, deps)) as events:
                 async for event in events:
                     yield event
+    state.bill = turn.bill
     yield Stopped(reason=turn.ended)
     yield turn.result(deps.provider.model, _held(state, deps))
 
@@ -204,6 +209,30 @@ async def after_compaction(deps: Deps, trigger: str, summary: str) -> AsyncGener
         async for item in said:
             if not isinstance(item, Verdict):
                 yield item
+
+
+def _forbidden(turn: Turn, state: State, deps: Deps) -> Forbidden | None:
+    """Why no further request is made: a limit of the person's, or work that went in circles in spite of all words."""
+    if forbidden := deps.limits.check(turn, priced=deps.provider.priced):
+        return forbidden
+    circle = state.watch.found()
+    if circle is None or state.ladder.rung < RUNGS:
+        if circle is None:
+            state.ladder.calm()
+        return None
+    state.watch.forget()
+    state.ladder.rung = 0
+    text = f"Stopped, since the work goes round in circles: {circle.evidence}"
+    return Forbidden("stuck", "stuck", text)
+
+
+def _nudge(circle: Circle, state: State) -> Event:
+    """Tell the model, with the evidence; the circle is then closed and looked for anew."""
+    text = state.ladder.climb(circle)
+    state.watch.forget()
+    message = User((Text(f"<reminder>\n{text}\n</reminder>"),))
+    state.messages.append(message)
+    return UserMessage(message=message, source="harness")
 
 
 def _held(state: State, deps: Deps) -> dict[str, Any] | None:

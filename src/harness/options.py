@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness import paths
 from harness.errors import UsageError
 from harness.flags import Flags
+from harness.guards.limits import Limits
 from harness.messages import Mode
 from harness.network.domains import Network
 from harness.sandbox.policy import Level
@@ -36,7 +37,7 @@ class SessionOptions:
     mode: Mode | None = None
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
-    max_turns: int | None = None
+    limits: Limits = field(default_factory=Limits)
     model: str | None = None
     base_url: str | None = None
     endpoint: str | None = None
@@ -68,7 +69,7 @@ class SessionOptions:
             mode=flags.permission_mode,
             allow=tuple(rule for value in flags.allowed for rule in split_rules(value)),
             deny=tuple(rule for value in flags.disallowed for rule in split_rules(value)),
-            max_turns=flags.max_turns,
+            limits=Limits(flags.max_turns, flags.max_budget, flags.max_tokens, flags.max_seconds),
             tools=flags.tools,
             agents=flags.agents,
             model=flags.model,

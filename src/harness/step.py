@@ -23,6 +23,7 @@ from harness.events import (
     UserMessage,
 )
 from harness.execute import Calls, Prepared, ToolEnd, judge, prepare
+from harness.guards.stuck import Ladder, Watch
 from harness.messages import (
     Assistant,
     HistoryMessage,
@@ -38,7 +39,7 @@ from harness.mux import Source
 from harness.permissions.decision import Allow
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Retrying, Told
 from harness.schedule import Schedule
-from harness.turn import Spent, Turn
+from harness.turn import Bill, Spent, Turn
 
 MALFORMED_LIMIT = 3  # messages in a row whose calls were all unusable
 INTERRUPTED = "Interrupted by the user: this call did not finish, and what it had done so far may remain."
@@ -54,6 +55,9 @@ class State:
     inbox: deque[User] = field(default_factory=deque)
     ledger: Ledger = field(default_factory=Ledger)
     rewritten: bool = False  # since the last request, by a compaction
+    bill: Bill = field(default_factory=Bill)
+    watch: Watch = field(default_factory=Watch)
+    ladder: Ladder = field(default_factory=Ladder)
 
     def add(self, message: HistoryMessage) -> None:
         """Something was said or done; what we say ourselves goes into `messages` alone."""
@@ -131,7 +135,7 @@ def take(
         case Told():
             yield Notice(level=item.level, cause=item.cause, text=item.text, mend=item.mend)
         case Spent(model, usage, cost):
-            turn.spend(model, usage, cost)
+            turn.aside(model, usage, cost)
         case MessageEnd():
             yield from _record_reply(item, step, turn, state, calls)
         case ToolEnd(result, _, stop_turn, halt):
@@ -163,6 +167,8 @@ def _record_result(end: ToolEnd, step: Step, turn: Turn, state: State) -> Iterat
         turn.denials.append(Denial(tool_name=call.name, tool_use_id=call.id, tool_input=dict(call.input or {})))
     turn.denials += end.denied
     state.add(end.result)
+    if prepared := step.prepared.get(end.result.call_id):
+        state.watch.note(prepared.call, end.result, end.content)
     yield UserMessage(message=end.result, source="tool")
 
 

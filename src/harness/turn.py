@@ -19,6 +19,16 @@ class Spent:
     cost: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a session has cost so far, as `Turn` counts it."""
+
+    cost: float = 0.0
+    priced: int = 0
+    unpriced: int = 0
+    by_model: dict[str, tuple[Usage, float]] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Turn:
     """`ended` is the terminal reason, in the words of `conventions.md` 1.4; empty while the turn goes on."""
@@ -64,6 +74,15 @@ class Turn:
         self.error = error
         self.ended = "prompt_too_long" if error.kind == "overflow" else "api_error"
 
+    @staticmethod
+    def after(spent: "Bill") -> "Turn":
+        """The next turn of a session: cost and usage by model go on from what was spent before."""
+        return Turn(cost=spent.cost, priced=spent.priced, unpriced=spent.unpriced, by_model=dict(spent.by_model))
+
+    @property
+    def bill(self) -> "Bill":
+        return Bill(self.cost, self.priced, self.unpriced, dict(self.by_model))
+
     def result(self, model: Model, context: dict[str, Any] | None = None) -> Result:
         """The turn's one result. A failed request is `success` with `is_error`, as the SDKs expect it."""
         return Result(
@@ -92,7 +111,8 @@ class Turn:
     def _subtype(self) -> ResultSubtype:
         if self.ended == "completed" or self.error:
             return "success"
-        return "error_max_turns" if self.ended == "max_turns" else "error_during_execution"
+        named: dict[str, ResultSubtype] = {"max_turns": "error_max_turns", "budget_exhausted": "error_max_budget_usd"}
+        return named.get(self.ended, "error_during_execution")
 
     def _exit_code(self) -> int:
         if self.error:

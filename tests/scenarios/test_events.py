@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 from harness.asks import Answer
 from harness.events import PermissionRequest
+from harness.guards.limits import Limits
 from harness.options import SessionOptions
 from harness.scripted.script import steps
 from harness.scripted.server import running
@@ -45,7 +46,7 @@ async def test_a_session_shows_exactly_the_thirteen(house: House):
             env=house.env(server.url),
             model="sonnet",
             allow=("Bash",),
-            max_turns=2,
+            limits=Limits(turns=2),
             heartbeat=0.2,
         )
         async with open_session(options) as session, aclosing(session.prompt("go")) as events:

@@ -82,6 +82,12 @@ class ChatProvider:
         return self._profiler.profile if self._profiler else None
 
     @property
+    def priced(self) -> bool:
+        from harness.providers.prices import price_of  # noqa: PLC0415  asked for where there is a budget
+
+        return price_of(self._model.id, self.profile, self._options.prices) is not None
+
+    @property
     def only_offered(self) -> bool:
         return bool(self.profile) and self.profile is not None and self.profile.server == "llama.cpp"
 

@@ -81,6 +81,11 @@ class Provider(Protocol):
     def model(self) -> Model: ...
 
     @property
+    def priced(self) -> bool:
+        """Whether anybody knows what the model's tokens cost here."""
+        ...
+
+    @property
     def only_offered(self) -> bool:
         """Whether the server keeps the model to the tools that the request offers (by a grammar)."""
         ...

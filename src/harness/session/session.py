@@ -105,7 +105,7 @@ class Session:
             after=lambda trigger, text: after_compaction(self._deps, trigger, text),
             heartbeat=options.heartbeat,
         )
-        self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.max_turns, options.heartbeat)
+        self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.limits, options.heartbeat)
         messages = restored(origin.past, context, self._clerk)
         self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
         self._notices += beginnings.warnings(chosen, self.permit.rules)

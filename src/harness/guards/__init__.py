@@ -1,0 +1,1 @@
+"""What may forbid the next request: limits the person set, and work that goes round in circles."""
