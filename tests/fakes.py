@@ -10,10 +10,10 @@ import anyio
 from pydantic import ValidationError
 
 from harness.asks import Asks
+from harness.calls import Calls
 from harness.effects import Reads, Writes
 from harness.errors import ProviderError, ToolError
 from harness.events import Event
-from harness.execute import Calls
 from harness.hooks.asking import Hooks
 from harness.hooks.handler import Handler
 from harness.loop import Deps, State, run

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from anyio.abc import TaskGroup
 
+from harness.calls import Calls, ToolEnd
 from harness.context.account import account
 from harness.context.keeper import CannotFit, Keeper, Trigger
 from harness.errors import ProviderError
@@ -20,7 +21,7 @@ from harness.events import (
     StreamRequestStart,
     UserMessage,
 )
-from harness.execute import Calls, ToolEnd, execute
+from harness.execute import execute
 from harness.guards.limits import Forbidden, Limits
 from harness.guards.stuck import RUNGS, Circle
 from harness.hooks.verdict import NOTHING, Verdict

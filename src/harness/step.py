@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
 from harness.context.ledger import Ledger
 from harness.effects import only_reads
 from harness.errors import CATEGORIES
@@ -22,7 +23,6 @@ from harness.events import (
     System,
     UserMessage,
 )
-from harness.execute import Calls, Prepared, ToolEnd, judge, prepare
 from harness.guards.stuck import Ladder, Watch
 from harness.messages import (
     Assistant,

@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from harness import beginnings, hooking, paths, prompt
 from harness.asks import Answer, Asks
+from harness.calls import Calls
 from harness.confine import Confinement
 from harness.contacts import asking
 from harness.context.account import Account, account
@@ -20,7 +21,6 @@ from harness.context.work import in_work
 from harness.definitions import Definitions
 from harness.definitions import load as load_definitions
 from harness.events import Event, Notice, Result, Stopped, System, UserMessage
-from harness.execute import Calls
 from harness.files import Files
 from harness.hooks.verdict import Verdict
 from harness.loop import Deps, State, after_compaction, before_compaction, compact, run

@@ -1,0 +1,120 @@
+"""A call before it is run: what it needs, the tool that it names, its validated input, its effects and the decision."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from harness.asks import Asks
+from harness.effects import Effect, Reads, Writes
+from harness.errors import ToolError
+from harness.events import Denial, Event
+from harness.messages import Mode, ToolCall, ToolResult
+from harness.permissions.decision import Ask, Decision
+from harness.tools.tool import Context, Tool
+
+if TYPE_CHECKING:  # most sessions have no hooks, many no questions
+    from harness.hooks.asking import Hooks
+    from harness.permissions.offer import Offer
+
+
+class Toolbox(Protocol):
+    """The tools on offer. `specs` is their encoded JSON array; `find` loads a tool's module on first use."""
+
+    @property
+    def specs(self) -> bytes: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether the specs are to change at the next declared break."""
+        ...
+
+    def reveal(self) -> Sequence[str]:
+        """That break: the names that entered the specs."""
+        ...
+
+    def find(self, name: str) -> Tool | None: ...
+
+    def parse(self, tool: Tool, given: Mapping[str, Any]) -> Any:
+        """The tool's validated input; raises `ToolError` naming the field, the rule and the mend."""
+        ...
+
+
+@dataclass(slots=True)
+class Calls:
+    """What executing a call needs. `asks` is None where nobody can be asked: what would ask is denied.
+
+    `memory`: the standing instructions that count from now on because a file has been read.
+    `updates` applies permission updates of an answer (`sdk.md` 3.2); one that is invalid makes it apply none.
+    """
+
+    toolbox: Toolbox
+    context: Context
+    decide: Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]
+    mode: Callable[[], Mode]
+    allow_rule: Callable[[str], None]
+    memory: Callable[[Path], str] = lambda _path: ""
+    asks: Asks | None = None
+    hooks: "Hooks | None" = None
+    updates: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
+    offer: Callable[[ToolCall, Sequence[Effect], Ask], "Offer"] | None = None
+    save: Callable[[Sequence[str]], Event] | None = None  # rules of an answer, for later sessions
+    classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call as far as it can be known without running it. `problem` answers a call that cannot be run.
+
+    `call` names the tool and its fields as they are, however the model spelt them: rules go by those names.
+    """
+
+    call: ToolCall
+    tool: Tool | None = None
+    args: Any = None
+    effects: tuple[Effect, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnd:
+    """The end of one call: inside the loop only; surfaces see the result as a `user` event.
+
+    `stop_turn`: the person said no, and no more. `halt`: a hook ends the turn, and why.
+    """
+
+    result: ToolResult
+    outcome: Literal["ran", "malformed", "denied"] = "ran"
+    stop_turn: bool = False
+    halt: str | None = None
+    denied: tuple[Denial, ...] = ()  # hosts that it was not let reach
+    content: str = ""  # digest of what the file that was changed holds now
+
+
+def prepare(call: ToolCall, calls: Calls) -> Prepared:
+    """Find the tool, validate the input, declare the effects. Never raises for what a model can write."""
+    if call.problem or call.input is None:
+        return Prepared(call, problem=call.problem or "The arguments are not a JSON object.")
+    tool = calls.toolbox.find(call.name)
+    if tool is None:
+        return Prepared(
+            call,
+            problem=f"There is no tool named {call.name!r}. The tools are: {', '.join(calls.toolbox.names)}.",
+        )
+    try:
+        args = calls.toolbox.parse(tool, call.input)
+        effects = tuple(tool.effects(args, calls.context.cwd))
+    except ToolError as error:
+        return Prepared(call, tool, problem=str(error))
+    given = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Prepared(replace(call, name=tool.name, input=given), tool, args, effects)
+
+
+def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]:
+    """The decision, and where the call's paths lead: what is opened later must be what was decided on."""
+    paths = [effect.path for effect in prepared.effects if isinstance(effect, Reads | Writes)]
+    real = {path: calls.context.files.real(path) for path in paths}
+    return real, calls.decide(prepared.call, prepared.effects, real)
