@@ -169,7 +169,7 @@ async def test_after_a_call():
         ("PostToolUse", "a"),
         ("PostToolUseFailure", "b"),
     ]
-    assert (seen[0]["tool_response"], seen[1]["error"]) == ("ok", "no")
+    assert (seen[0]["tool_response"], seen[1]["error"]) == ("ok 2", "no")
     assert all("lint" in each.text for each in driven.results)
 
 
