@@ -1,0 +1,94 @@
+"""What the values of flags come to, or an error that says which flag and how to mend it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UsageError
+from harness.settings.places import SOURCES
+from harness.start import Start
+
+if TYPE_CHECKING:
+    from harness.definitions import Agent
+
+
+def tools(value: str | None) -> tuple[str, ...] | None:
+    return None if value is None or value == "default" else tuple(value.replace(",", " ").split())
+
+
+def agents(value: str | None) -> "tuple[Agent, ...]":
+    if value is None:
+        return ()
+    import json  # noqa: PLC0415  seldom given
+
+    from harness.definitions.values import agent_from  # noqa: PLC0415
+
+    try:
+        given = json.loads(value)
+        if not isinstance(given, dict) or not all(isinstance(each, dict) for each in given.values()):
+            raise ValueError("it must be an object of agents")
+        return tuple(agent_from(name, fields, "flag") for name, fields in given.items())
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--agents cannot be used: {error}.", "See harness --help.") from None
+
+
+def text(given: argparse.Namespace, name: str) -> str | None:
+    """A prompt given as text or by the name of its file."""
+    text, file, flag = getattr(given, name), getattr(given, f"{name}_file"), f"--{name.replace('_', '-')}"
+    if file is None:
+        return str(text) if text is not None else None
+    if text is not None and name == "system_prompt":
+        raise UsageError(f"{flag} and {flag}-file disagree.", "Drop one.")
+    try:
+        return "\n\n".join(filter(None, (text, Path(file).read_text("utf-8"))))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise UsageError(f"{flag}-file {file} cannot be read: {why}.", "Name a text file.") from None
+
+
+def start(given: argparse.Namespace) -> Start:
+    return Start(
+        newest=given.newest,
+        resume=given.resume,
+        fork=given.fork_session,
+        session_id=given.session_id,
+        name=given.name,
+        at=given.resume_session_at,
+        drops_turn=given.resume_drops_turn,
+    ).checked()
+
+
+def amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0")
+    return value
+
+
+def positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def setting_sources(text: str | None) -> tuple[str, ...]:
+    """The value of `--setting-sources`; '' is none of them. Raises UsageError."""
+    names = SOURCES if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in SOURCES:
+            raise UsageError(f"--setting-sources: there is no source {name!r}.", f"Use some of: {','.join(SOURCES)}.")
+    return names
+
+
+def directory(text: str) -> Path:
+    try:
+        path = Path(text).expanduser().resolve()
+    except (RuntimeError, ValueError):  # no such user, links in a circle
+        path = None
+    if path is None or not path.is_dir():
+        raise UsageError(f"--add-dir {text}: no such directory.", "Name a directory that exists.")
+    return path
