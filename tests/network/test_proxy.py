@@ -241,11 +241,22 @@ async def test_where_nobody_can_be_asked_the_refusal_is_told(world):
     async with passage(world, (), ask=Person(None)) as (made, proxy):
         for _ in range(2):
             await said(proxy, authorised(made, "CONNECT good.example:443 HTTP/1.1"))
-        assert [contact.refused for contact in made.contacts()] == [False, True, False, True]
+        assert [contact.refused for contact in made.contacts()] == [False, True, False]
     assert made.notes == [
         "blocked: connection to good.example; allow with --allow-domain good.example or the rule "
         "WebFetch(domain:good.example)"
     ]
+
+
+async def test_a_command_cannot_ask_for_ever(world):
+    async with passage(world, (), ask=(person := Person(False))) as (made, proxy):
+        for number in range(130):
+            await said(proxy, authorised(made, f"CONNECT h{number}.example:443 HTTP/1.1"))
+        shown = made.contacts()
+    assert len(person.asked) == 20
+    assert [sum(contact.refused is refused for contact in shown) for refused in (False, True)] == [20, 100]
+    assert made.notes[10:] == ["blocked: connections to 120 more hosts"]
+    assert world.asked == []
 
 
 async def test_what_is_denied_is_never_asked_about(world):

@@ -39,7 +39,33 @@ def test_plan_leaves_the_project_alone(room):
     assert list(room.project.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [[], ["--project", "."], ["--project", "/nonexistent", "--", "true"]])
+def test_a_listed_host_and_another(room):
+    """The name resolves nowhere, which shows that it was let as far as that."""
+    done = run(
+        room, "--allow-domain", "a.example", "--", "bash", "-c", "curl -s http://a.example/ http://b.example/; exit 7"
+    )
+    assert done.returncode == 7
+    assert "a.example cannot be resolved" in done.stdout
+    assert done.stderr.count("harness: blocked: connection to") == 2
+    assert "allow with --allow-domain b.example" in done.stderr
+
+
+def test_no_sandbox_to_be_had_is_one_plain_error_with_a_network_too(room):
+    done = run(room, "--network", "proxy", "--allow-write", f"{room.base}/gone", "--", "true")
+    assert "SandboxUnavailable" in done.stderr
+    assert "ExceptionGroup" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--allow-domain", "x", "--", "true"],
+        ["--allow-domain", "a.example", "--network", "none", "--", "true"],
+        [],
+        ["--project", "."],
+        ["--project", "/nonexistent", "--", "true"],
+    ],
+)
 def test_bad_input_is_named(words):
     with pytest.raises(UsageError):
         sandbox_exec(words)

@@ -104,7 +104,7 @@ async def test_the_owners_command_cannot_read_what_only_root_can(room: Room):
 
 @as_root
 def test_a_normal_user_has_the_same_walls(tmp_path):
-    """The attacks of test_contained, in a process of a normal user."""
+    """The attacks of test_contained and the proxy, in a process of a normal user."""
     found = python_for_all()
     if found is None:
         pytest.skip(f"uid {OWNER} can run neither {sys.executable} nor a system Python of the same version")
@@ -113,7 +113,8 @@ def test_a_normal_user_has_the_same_walls(tmp_path):
     home.mkdir()
     here = Path(__file__).parents[2]
     copy = tmp_path / "copy"
-    shutil.copytree(here / "tests" / "sandbox", copy / "tests" / "sandbox")
+    for room_ in ("sandbox", "network"):
+        shutil.copytree(here / "tests" / room_, copy / "tests" / room_)
     (copy / "tests" / "__init__.py").touch()
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, OWNER, OWNER)
@@ -127,6 +128,8 @@ def test_a_normal_user_has_the_same_walls(tmp_path):
         "--basetemp",
         str(tmp_path / "t"),
         "tests/sandbox/test_contained.py",
+        "tests/sandbox/test_proxied.py::test_git_clones",
+        "tests/sandbox/test_proxied.py::test_nothing_leads_out_but_the_proxy",
     ]
     done = subprocess.run(
         words,

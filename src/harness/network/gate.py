@@ -35,7 +35,7 @@ class Gate:
     answered: dict[tuple[str, int], bool] = field(default_factory=dict)
     _asking: dict[tuple[str, int], anyio.Event] = field(default_factory=dict)
 
-    async def admit(self, host: Host, port: int, show: Callable[[Contact], None]) -> None:
+    async def admit(self, host: Host, port: int, show: Callable[[Contact], None], *, may_ask: bool = True) -> None:
         """Return where a connection is allowed, perhaps after asking. Raises Refused."""
         verdict = self.domains().verdict(host, port)
         if verdict == "deny":
@@ -44,7 +44,7 @@ class Gate:
         if verdict == "allow" or self.answered.get(key):
             return
         contact = Contact(f"contact-{secrets.token_hex(8)}", str(host), port)
-        if key not in self.answered and self.ask is not None:
+        if key not in self.answered and self.ask is not None and may_ask:
             await self._put(key, contact, self.ask, show)
         if not self.answered.get(key):
             show(Contact(contact.id, contact.host, port, refused=True))

@@ -23,6 +23,8 @@ ADDRESS = ("127.0.0.1", 3128)
 _PATIENCE = 30.0  # seconds for a whole head
 _MOST = 256  # connections of one command at a time
 _LISTED = 10  # refused hosts that are told one by one
+_QUESTIONS = 20  # hosts that one command can have asked about
+_DENIALS = 100  # refused hosts that are listed
 _HELD = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -37,6 +39,7 @@ class Passage:
         self.wake: Callable[[], None] = _nothing  # called when there are new contacts
         self._gate = gate
         self._contacts: list[Contact] = []
+        self._shown: dict[bool, set[str]] = {False: set(), True: set()}  # places asked about, and refused
         self._scopes: set[anyio.CancelScope] = set()
         self._open, self._closed = 0, False
         self._questions, self._since, self._waited = 0, 0.0, 0.0
@@ -144,11 +147,17 @@ class Passage:
 
     async def _connect(self, asked: Asked) -> socket.socket:
         with self._waiting():
-            await self._gate.admit(asked.host, asked.port, self._show)
+            may_ask = len(self._shown[False]) < _QUESTIONS
+            await self._gate.admit(asked.host, asked.port, self._show, may_ask=may_ask)
         addresses = await reach.addresses(asked.host, self._gate.wire.resolve)
         return await self._gate.wire.connect(addresses, asked.port)
 
     def _show(self, contact: Contact) -> None:
+        """A question each time, a refusal once for each host: a command can try as often as it likes."""
+        shown = self._shown[contact.refused]
+        if contact.refused and (contact.place in shown or len(shown) >= _DENIALS):
+            return
+        shown.add(contact.place)
         self._contacts.append(contact)
         self.wake()
 

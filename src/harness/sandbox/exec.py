@@ -35,7 +35,12 @@ def sandbox_exec(argv: Sequence[str]) -> int:
     bash = programs.find("bash", (policy.project, *policy.write))
     wrapped = [str(bash), "-c", f'{ulimits(sandboxed=True)}; exec "$@"', "bash", *command]
     if policy.network == "proxy":
-        return _status(anyio.run(_proxied, policy, wrapped, cwd, flags.allow_domain))
+        try:
+            return _status(anyio.run(_proxied, policy, wrapped, cwd, flags.allow_domain))
+        except BaseExceptionGroup as group:  # made by the task group of what one place raised
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from None
     with probe.launcher(policy).open(policy, wrapped, cwd) as launch:
         process = subprocess.Popen(launch.argv, **launch.start)
         try:
