@@ -20,11 +20,16 @@ def _serve_script(argv: Sequence[str]) -> int:
 
 
 def _sandbox(argv: Sequence[str]) -> int:
-    from harness.sandbox.exec import sandbox_exec  # noqa: PLC0415
+    match list(argv):
+        case ["exec", *rest]:
+            from harness.sandbox.exec import sandbox_exec  # noqa: PLC0415
 
-    if argv[:1] != ["exec"]:
-        raise UsageError("harness sandbox: exec is the one thing it can do.", "Try: harness sandbox exec -- true")
-    return sandbox_exec(list(argv[1:]))
+            return sandbox_exec(rest)
+        case ["explain", *rest]:
+            from harness.sandbox.explain import sandbox_explain  # noqa: PLC0415
+
+            return sandbox_explain(rest)
+    raise UsageError("harness sandbox: it can exec and explain.", "Try: harness sandbox exec -- true")
 
 
 def _events(argv: Sequence[str]) -> int:

@@ -31,7 +31,7 @@ commands:
   harness permissions      explain 'COMMAND': what is decided about it and why; list: the rules with their files
   harness sessions list    the conversations kept here; show, export, rename, rm
   harness wire decode F    say what Harness makes of a captured answer of a model server
-  harness sandbox exec     run any command in the sandbox
+  harness sandbox exec     run any command in the sandbox; explain: say in words what it may do there
   harness events           list the events of a session with their fields
 
 environment: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, HARNESS_CONFIG_DIR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
