@@ -1,16 +1,23 @@
 """What a session begins with: system prompt, wanted memory and compaction, and what a person should know first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import PROTOCOL_LEVEL, __version__, prompt
+from anyio.abc import TaskGroup
+
+from harness import PROTOCOL_LEVEL, __version__, paths, prompt
+from harness.checkpoints import Checkpoints, unwanted
 from harness.context.budget import Wanted as Compaction
 from harness.definitions import Definitions
 from harness.events import Notice
 from harness.memory import Wanted
+from harness.messages import Mode
+from harness.mux import aside
 from harness.options import SessionOptions
 from harness.permissions import Rules
+from harness.sandbox.policy import Granted
 from harness.settings import Settings
 
 RULES_TOLD = 20  # warnings about rules that are told one by one
@@ -29,8 +36,8 @@ def memory(options: SessionOptions, chosen: Settings, cwd: Path) -> Wanted:
     )
 
 
-def warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:
-    """What the person should know about settings before the first turn: each one line."""
+def warnings(chosen: Settings, rules: Rules, memory: Iterable[str]) -> Iterator[Notice]:
+    """What the person should know about settings and memory before the first turn: each one line."""
     if line := str(chosen.trust):
         yield Notice(level="warning", cause="trust", text=line)
     for problem in chosen.problems:
@@ -39,11 +46,28 @@ def warnings(chosen: Settings, rules: Rules) -> Iterator[Notice]:
         yield Notice(level="warning", cause="rules", text=str(warning))
     if (more := len(rules.warnings) - RULES_TOLD) > 0:
         yield Notice(level="warning", cause="rules", text=f"{more} more permission rules cannot be used as they are.")
+    for text in memory:
+        yield Notice(level="warning", cause="memory", text=text)
 
 
 def system_prompt(options: SessionOptions) -> str:
     base = prompt.system_prompt() if options.system_prompt is None else options.system_prompt
     return "\n\n".join(part for part in (base, options.append_system_prompt) if part)
+
+
+def unasked(rules: Rules, granted: Granted, mode: Mode) -> tuple[str, ...]:
+    """What runs without a question, in the words that the model is told."""
+    commands = ("commands in the sandbox",) if granted.auto_allow and mode != "plan" else ()
+    return (*(rule.text for rule in rules.allow), *commands)
+
+
+def checkpoints(
+    options: SessionOptions, chosen: Settings, roots: tuple[Path, ...], session_id: str, tasks: TaskGroup
+) -> Checkpoints | None:
+    """None where nobody wants any."""
+    if unwanted(roots[0], options.env, setting=chosen.checkpoints, persist=options.persist and chosen.retention > 0):
+        return None
+    return Checkpoints(roots, paths.config_home(options.env), session_id, chosen.retention, partial(aside, tasks))
 
 
 def compaction(chosen: Settings, env: Mapping[str, str]) -> Compaction:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.asks import Asks
+from harness.checkpoints import Checkpoints
 from harness.effects import Effect, Reads, Writes
 from harness.errors import ToolError
 from harness.events import Denial, Event
@@ -63,6 +64,7 @@ class Calls:
     offer: Callable[[ToolCall, Sequence[Effect], Ask], "Offer"] | None = None
     save: Callable[[Sequence[str]], Event] | None = None  # rules of an answer, for later sessions
     classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True, slots=True)

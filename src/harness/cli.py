@@ -77,6 +77,12 @@ def _wire(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _rewind(argv: Sequence[str]) -> int:
+    from harness.commands.rewind import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "serve-script": _serve_script,
@@ -86,6 +92,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "permissions": _permissions,
     "wire": _wire,
     "sessions": _sessions,
+    "rewind": _rewind,
     "sandbox": _sandbox,
     "events": _events,
 }

@@ -54,7 +54,9 @@ class System:
     """About the session: init (tools, mode, model, cwd), compaction boundary, retry, status, hooks that run."""
 
     type: ClassVar[str] = "system"
-    subtype: Literal["init", "compact_boundary", "api_retry", "status", "hook_started", "hook_response"]
+    subtype: Literal[
+        "init", "compact_boundary", "api_retry", "status", "hook_started", "hook_response", "checkpoint", "rewind"
+    ]
     data: dict[str, Any] = field(default_factory=dict)
     fold: dict[str, Any] = field(default_factory=dict)  # for the session file: what it does to the history
 

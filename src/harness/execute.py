@@ -55,7 +55,8 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
     calls.context.decided.update(decided.real)
     if any(isinstance(effect, Writes) for effect in prepared.effects):
         calls.context.shell.discard()
-    async with aclosing(_run(prepared, calls, verdict)) as running:
+    run, kept = _run(prepared, calls, verdict), calls.checkpoints
+    async with aclosing(kept.around(prepared.call.id, prepared.effects, run) if kept else run) as running:
         async for item in running:
             yield item
 

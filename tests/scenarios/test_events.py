@@ -34,7 +34,13 @@ def test_a_run_shows_them_all_as_lines(house: House):
     kinds = {line["type"] for line in done.lines}
     assert kinds == THIRTEEN - {"message"}
     subtypes = {line["subtype"] for line in done.of("system")}
-    assert subtypes == {"init", "informational", "api_retry", "permission_denied"}  # `message` is informational
+    assert subtypes == {
+        "init",
+        "informational",
+        "api_retry",
+        "permission_denied",
+        "checkpoint",
+    }  # `message` is informational
     assert [line["type"] for line in done.lines[-3:]] == ["preventContinuation", "stop", "result"]
     assert all(next(iter(line)) == "type" for line in done.lines)
 

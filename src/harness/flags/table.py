@@ -29,6 +29,7 @@ commands:
   harness config show      show the settings that count, with --origin from which file
   harness trust [DIR]      let a project's own settings count, until they change
   harness permissions      explain 'COMMAND': what is decided about it and why; list: the rules with their files
+  harness rewind           bring back files or conversation: --list, --to N, --undo
   harness sessions list    the conversations kept here; show, export, rename, rm
   harness wire decode F    say what Harness makes of a captured answer of a model server
   harness sandbox exec     run any command in the sandbox; explain: say in words what it may do there

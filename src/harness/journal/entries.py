@@ -93,6 +93,10 @@ class Entries:
         self.parent = uuid
         return {**self.own({}), "rewind": uuid}
 
+    def rewound(self) -> Json:
+        """The last `back_to` is undone."""
+        return {**self.own({}), "rewound": True}
+
     def _entry(self, kind: str, **content: object) -> Json:
         entry = {"type": kind, "uuid": str(uuid4()), "parentUuid": self.parent, "isSidechain": False}
         self.parent = str(entry["uuid"])

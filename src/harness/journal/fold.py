@@ -6,7 +6,7 @@ than the last begins a branch: what came after that earlier one counts no more.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.codec import assistant_from, continues, packed, unpacked, user_from
@@ -58,6 +58,7 @@ class _Fold:
     last: str = ""  # uuid of the last piece
     # before each compaction, for a way back behind it
     older: list[Before] = field(default_factory=list)
+    undone: "list[_Fold]" = field(default_factory=list)  # what each rewind took back
 
     def take(self, entry: Json) -> None:
         extra = entry.get("harness")
@@ -113,11 +114,19 @@ class _Fold:
                 self.past.tells = True
             case {"rewind": str() | None as uuid}:
                 self.finish()
+                self.undone.append(copy(self))
                 self.cut(uuid)
+            case {"rewound": True} if self.undone:
+                self._take_over(self.undone.pop())
             case {"fold": dict(fold)}:
                 self.finish()
                 self._fold(fold)
         self._changed(entry.get("state"))
+
+    def _take_over(self, before: "_Fold") -> None:
+        """A rewind is undone: what came after it counts no more, what it took back counts again."""
+        self.past, self.states, self.places = before.past, before.states, before.places
+        self.pieces, self.last, self.older = before.pieces, before.last, before.older
 
     def _append(self, message: HistoryMessage, uuid: str, *, ours: bool = False) -> None:
         self.past.messages.append(message)
@@ -221,6 +230,20 @@ def _open(messages: list[HistoryMessage], uuid: str) -> dict[str, str]:
     whole = messages[last]
     calls = whole.calls if isinstance(whole, Assistant) else ()
     return {call.id: uuid for call in calls if call.id not in answered}
+
+
+def copy(fold: _Fold) -> _Fold:
+    """A fold that what comes later does not change."""
+    past = fold.past
+    kept = replace(
+        past,
+        messages=list(past.messages),
+        calls=dict(past.calls),
+        at=list(past.at),
+        began=set(past.began),
+        ever=list(past.ever),
+    )
+    return _Fold(kept, list(fold.states), dict(fold.places), list(fold.pieces), fold.last, list(fold.older))
 
 
 def replay(lines: Iterable[str], until: str | None = None) -> Past:

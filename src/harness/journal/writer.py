@@ -101,6 +101,10 @@ class Journal:
         """Go on from an earlier entry; None: from the beginning. What came after it stays in the file."""
         self._append(self.entries.back_to(uuid))
 
+    def undo_back(self) -> None:
+        """Undo the last `back_to`; whoever goes on must `follow` the file anew."""
+        self._append(self.entries.rewound())
+
     def close(self) -> None:
         if self._fd is not None and self._disk is not None:
             self._disk.close()

@@ -48,6 +48,8 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
                 with anyio.CancelScope(shield=True):
                     await session.end()
                 session.close()
+                if session.checkpoints:
+                    session.checkpoints.close()
                 tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         # What the surface itself raised comes out wrapped by the task group; the pumps' own errors never do.

@@ -64,7 +64,7 @@ class Session:
         roots, granted = self._confinement.roots(files.real), self._confinement.granted()
         self.permit = self._confinement.follow(starting_permit(options, chosen, roots, granted), roots)
         self._asks = Asks() if options.interactive else None
-        self._interrupt, self._running, self._begins = Interrupt(), False, True
+        self._interrupt, self._running, self._begins, self._started = Interrupt(), False, True, ""  # said by hooks
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
@@ -77,6 +77,7 @@ class Session:
         self._notices = list(origin.notices)
         hooks, problems = hooking.opened(options, chosen, self._confinement, tasks, self._hook_input)
         self._notices += [Notice(level="warning", cause="hooks", text=text) for text in problems]
+        self.checkpoints = beginnings.checkpoints(options, chosen, files.roots, self.id, tasks)
         calls = Calls(
             self._toolbox,
             context,
@@ -90,8 +91,8 @@ class Session:
             offer=lambda call, effects, ask: self.questions.offer(call, effects, ask),  # noqa: PLW0108  as below
             save=lambda texts: self.questions.save(texts),  # noqa: PLW0108
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
+            checkpoints=self.checkpoints,
         )
-        self._started = ""  # what SessionStart hooks said, for the first prompt
         self._keeper = Keeper(
             tasks,
             provider,
@@ -108,8 +109,7 @@ class Session:
         self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.limits, options.heartbeat)
         messages = restored(origin.past, context, self._clerk)
         self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
-        self._notices += beginnings.warnings(chosen, self.permit.rules)
-        self._notices += [Notice(level="warning", cause="memory", text=text) for text in self.memory.notices]
+        self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices)
 
     def _hold(self, answer: Answer) -> None:
         """What an answer says beyond its own question holds from now on."""
@@ -230,7 +230,8 @@ class Session:
             if not self._state.messages and (instructions := self.memory.opening()):
                 self._state.messages.append(User((Text(instructions),)))
                 yield self._kept(UserMessage(message=User((Text(instructions),)), source="harness"))
-            async with aclosing(run(self._user(text, more), self._state, self._deps)) as events:
+            turn = run(self._user(text, more), self._state, self._deps)
+            async with aclosing(self.checkpoints.turn(turn) if self.checkpoints else turn) as events:
                 async for event in events:
                     yield self._kept(event)
         finally:
@@ -324,8 +325,7 @@ class Session:
         """The prompt; the first one ends with the facts of the session, frozen there."""
         if any(isinstance(message, Assistant) for message in self._state.messages):
             return User((Text(text), *more))
-        unasked = ("commands in the sandbox",) if self._confinement.granted().auto_allow and self.mode != "plan" else ()
-        allowed = (*(rule.text for rule in self.permit.rules.allow), *unasked)
+        allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
         facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed)
         started = (Text(f"<hook>\n{self._started}\n</hook>"),) if self._started else ()
         return User((Text(text), *more, Text(prompt.environment(facts)), *started))
@@ -336,9 +336,8 @@ class Session:
     def _live(self) -> dict[str, Any]:
         """What is kept beside the messages, and comes back with them when the session is gone on with."""
         context, model = self._deps.calls.context, self.models.now.model
-        todos = [dict(todo) for todo in context.todos]
         kept = {"mode": self.mode, "model": model.id, "endpoint": model.endpoint}
-        return {**kept, "cwd": str(context.cwd), "todos": todos}
+        return {**kept, "cwd": str(context.cwd), "todos": [dict(todo) for todo in context.todos]}
 
     def _init(self) -> dict[str, Any]:
         return beginnings.init(self._options, self._chosen, self.definitions) | {

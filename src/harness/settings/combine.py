@@ -154,6 +154,7 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         deny_domains=tuple(get("sandbox.network.deniedDomains") or ()),
         only_listed_domains=get("sandbox.network.strictAllowlist") is True,
         retention=30 if get("cleanupPeriodDays") is None else max(0, get("cleanupPeriodDays")),
+        checkpoints=get("fileCheckpointingEnabled") is not False,
         environment=_environment(layers),
         own_environment={k: v for layer in layers if layer.source not in REPOSITORY for k, v in _env(layer)},
     )

@@ -83,6 +83,7 @@ class Settings:
     output_style: str = "default"
     forbidden_modes: frozenset[Mode] = frozenset()
     directories: tuple[str, ...] = ()
+    checkpoints: bool = True
     sandbox: bool = True
     sandbox_level: Literal["full", "degraded", "external"] = "full"
     sandbox_needed: bool = False  # a session without the one it asks for does not start
