@@ -6,6 +6,7 @@ import pytest
 
 from harness.sandbox.hints import hints
 from harness.sandbox.policy import Policy
+from tests.sandbox.room import Room
 
 
 def told(output, **policy):
@@ -38,3 +39,38 @@ def test_other_failures_are_left_alone(output):
 def test_plan_mode_and_network_change_what_is_told():
     assert "plan mode" in told("Read-only file system", project_readonly=True)
     assert told("Could not resolve host: example.org", network="host") == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "blocked"),
+    [
+        ("bash: line 1: /etc/hosts: Read-only file system", "Blocked: write to /etc/hosts. "),
+        ("touch: cannot touch '/usr/a b': Read-only file system", "Blocked: write to /usr/a b. "),
+        ("OSError: [Errno 30] Read-only file system: '/opt/x'", "Blocked: write to /opt/x. "),
+        ("Error: EROFS: read-only file system, open '/opt/y'", "Blocked: write to /opt/y. "),
+        ("bash: line 1: .envrc: Read-only file system", "Blocked: write to .envrc. "),
+        ("bash: .claude/settings.json: Read-only file system", "Blocked: write to .claude/settings.json. "),
+        ("mv: cannot move '.git' to 'x': Device or resource busy", "of the project not .git/config"),
+    ],
+)
+def test_what_was_blocked_is_named(output, blocked):
+    assert blocked in told(output)
+    assert ("--add-dir" in told(output)) == ("/p" not in output and "write to /" in blocked)
+
+
+async def test_real_refusals_are_told_in_words(room: Room):
+    (room.home / ".ssh").mkdir()
+    (room.home / ".ssh" / "key").write_text("x")
+    room.git("init")
+    for command, words in {
+        "echo x > /etc/harness-x": "Blocked: write to /etc/harness-x.",
+        f"cat {room.home}/.ssh/key": f"Blocked: {room.home}/.ssh/key. The sandbox hides",
+        f"python3 -c 'open(\"{room.home}/.ssh/key\")'": f"Blocked: {room.home}/.ssh/key. The sandbox hides",
+        "touch .claude/x": "Blocked: write to .claude/x.",
+        "git config a.b c": ".git/config and .git/hooks are read-only",
+        "curl -sS http://example.org": "The sandbox has no network",
+    }.items():
+        done = await room.run(command, read=(room.home,))
+        assert words in " ".join(done.notes), (command, done)
+    for command in ("cat nosuch", f"cat {room.home}/.nosuch", "grep -r x .; exit 3", "cat .git/config /nonexistent"):
+        assert (await room.run(command, read=(room.home,))).notes == (), command
