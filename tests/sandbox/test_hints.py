@@ -39,6 +39,7 @@ def test_other_failures_are_left_alone(output):
 def test_plan_mode_and_network_change_what_is_told():
     assert "plan mode" in told("Read-only file system", project_readonly=True)
     assert told("Could not resolve host: example.org", network="host") == ""
+    assert "HTTP_PROXY" in told("Could not resolve host: example.org", network="proxy")
 
 
 @pytest.mark.parametrize(

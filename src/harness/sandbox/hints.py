@@ -41,6 +41,8 @@ def hints(output: str, policy: Policy) -> tuple[str, ...]:
     found = []
     if policy.network == "none" and _NETWORK.search(output):
         found.append("The sandbox has no network. Go on without it, or tell the user: --allow-domain HOST allows it.")
+    if policy.network == "proxy" and _NETWORK.search(output):
+        found.append("Listed hosts are reached only by programs that use HTTP_PROXY and HTTPS_PROXY, which are set.")
     if _READ_ONLY.search(output):
         found.append(_read_only(output, policy))
     if hidden := next((path for path in _named(output, policy) if _is_hidden(path, policy)), None):
