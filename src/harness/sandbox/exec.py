@@ -1,6 +1,7 @@
 """`harness sandbox exec`: our sandbox as a program of its own. Standard streams and exit code pass through."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ import anyio
 
 from harness.errors import UsageError
 from harness.mux import aside
-from harness.sandbox import asked, probe, programs, reaper
+from harness.sandbox import asked, console, probe, programs, reaper
+from harness.sandbox.launch import Launch
 from harness.sandbox.limits import ulimits
 from harness.sandbox.policy import Policy
 
@@ -39,15 +41,23 @@ def sandbox_exec(argv: Sequence[str]) -> int:
             if len(group.exceptions) > 1:
                 raise
             raise group.exceptions[0] from None
+    own_terminal = console.at_terminal() and console.leader()
+    if own_terminal:
+        wrapped = [*own_terminal, *wrapped]
+        policy = dataclasses.replace(policy, env={"TERM": os.environ.get("TERM", "dumb"), **policy.env})
     with probe.launcher(policy).open(policy, wrapped, cwd) as launch:
-        process = subprocess.Popen(launch.argv, **launch.start)
-        try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            process.kill()
-            status = process.wait()
+        status = console.run(launch) if own_terminal else _run(launch)
         reaper.kill_marked(launch.mark)
     return _status(status)
+
+
+def _run(launch: Launch) -> int:
+    process = subprocess.Popen(launch.argv, **launch.start)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.kill()
+        return process.wait()
 
 
 async def _proxied(
