@@ -16,7 +16,7 @@ from harness.sandbox.prelude import Report
 
 # Files of a home that programs replace all day long. They are hidden, and not worth ending a build for.
 _RESTLESS = (
-    "*history*",
+    ".*history*",
     ".viminfo*",
     ".lesshst",
     ".wget-hsts",
