@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.events import UserMessage
+from harness.journal import Journal, session_file
+from harness.messages import Text, User
 from harness.scripted.script import parse
 from harness.scripted.server import running
 
@@ -63,10 +66,10 @@ class Terminal:
 
 
 @contextmanager
-def terminal(cwd: Path, url: str, model: str = "m"):
+def terminal(cwd: Path, url: str, model: str = "m", *flags: str):
     env = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_MODEL": model, "TERM": "xterm", "NO_COLOR": "1"}
     env |= {"HOME": str(cwd.parent), "HARNESS_CONFIG_DIR": str(cwd.parent / "state")}
-    command = [sys.executable, "-m", "harness"]
+    command = [sys.executable, "-m", "harness", *flags]
     pid, fd = pty.fork()  # the child's controlling terminal, so that Ctrl-C becomes a signal
     if pid == 0:
         os.chdir(cwd)
@@ -144,6 +147,24 @@ def test_a_rule_for_the_session_or_for_good_and_why_a_question_comes_again(proje
         assert "Trust" not in screen.expect("/help lists the commands")
         screen.type("tool ./x go c\r")
         screen.expect("I saw the result.")
+
+
+def test_resume_alone_lets_the_person_choose(project):
+    for number, text in enumerate(("older", "newer"), 1):
+        name = f"00000000-0000-4000-8000-{number:012}"
+        journal = Journal(session_file(project.parent / "state", project, name), name, project)
+        journal.write(UserMessage(message=User((Text(f"the {text} one"),)), source="prompt"))
+        journal.close()
+        os.utime(journal.path, (number, number))
+    with running(parse(SCRIPT)) as server, terminal(project, server.url, "m", "-r") as screen:
+        assert "1970-01-01 00:00  the newer one" in screen.expect("word to search for")
+        screen.type("OLDER\r")
+        screen.expect("  1  00000000-0000-4000-8000-000000000001")
+        screen.type("1\r")
+        screen.expect("/help lists the commands")
+        screen.type("hello\r")
+        screen.expect("Hello from the script.")
+    assert next(m["content"] for m in server.requests[0].messages if m["role"] == "user") == "the older one"
 
 
 def test_the_models_name_cannot_write_to_the_terminal(project):

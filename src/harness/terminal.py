@@ -24,6 +24,7 @@ from harness.options import SessionOptions
 from harness.render import Renderer, safe
 from harness.session import Session, open_session
 
+CHOICES = 20  # sessions that are shown to choose from
 TRUST_ROWS = 60  # of a project's settings, when it is asked whether they shall count
 HELP = """\
 Type what you want done; Enter sends it. Ctrl-C interrupts a running turn, or clears the line; Ctrl-D leaves.
@@ -47,6 +48,10 @@ async def _run(flags: Flags) -> int:
     options = SessionOptions.from_flags(flags, interactive=True)
     lines = PromptSession[str](history=InMemoryHistory())
     await _ask_trust(options, lines)
+    if options.start.resume == "":
+        if (chosen := await _choose(options, lines)) is None:
+            return EXIT_OK
+        options = replace(options, start=replace(options.start, resume=chosen))
     async with open_session(options) as session:
         color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         screen = Renderer(_write, color=color)
@@ -90,6 +95,26 @@ async def _ask_trust(options: SessionOptions, lines: PromptSession[str]) -> None
         return
     if said.strip().lower() in {"y", "yes"}:
         trust.grant(paths.config_home(options.env), cwd, trust.digest(files))
+
+
+async def _choose(options: SessionOptions, lines: PromptSession[str]) -> str | None:
+    """The id of the session that the person chooses from a list; None where the person leaves."""
+    from harness.journal import store  # noqa: PLC0415  most conversations are new ones
+    from harness.journal.text import row  # noqa: PLC0415
+
+    every = store.sessions(store.projects(paths.config_home(options.env), options.cwd.resolve())[:1])
+    said = ""
+    while True:
+        found = store.matching(every, said)[:CHOICES]
+        for number, one in enumerate(found, 1):
+            _write(f"{number:>3}  {safe(row(one))}\n")
+        _write("" if found else "There are no such sessions in this directory.\n")
+        try:
+            said = (await lines.prompt_async("Number, or word to search for: ", handle_sigint=False)).strip()
+        except (KeyboardInterrupt, EOFError):
+            return None
+        if said.isdecimal() and 0 < int(said) <= len(found):
+            return found[int(said) - 1].id
 
 
 async def _read(lines: PromptSession[str]) -> str | None:

@@ -65,9 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(given: argparse.Namespace) -> None:
     home, cwd = paths.config_home(), Path.cwd().resolve()
     places = store.projects(home, cwd)
-    found = store.sessions(places if given.all else places[:1])
-    wanted = given.search.casefold()
-    found = [one for one in found if wanted in f"{one.title}\n{one.first_prompt}\n{one.last_prompt}".casefold()]
+    found = store.matching(store.sessions(places if given.all else places[:1]), given.search)
     if given.json:
         _print(json.dumps([asdict(one) | {"path": str(one.path)} for one in found], indent=2))
         return

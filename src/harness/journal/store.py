@@ -91,6 +91,12 @@ def sessions(places: Iterable[Path]) -> list[Info]:
     return sorted((one for file in files if (one := info(file))), key=lambda one: one.modified, reverse=True)
 
 
+def matching(found: Iterable[Info], words: str) -> list[Info]:
+    """Those whose name or prompts hold these words."""
+    wanted = words.casefold()
+    return [one for one in found if wanted in f"{one.title}\n{one.first_prompt}\n{one.last_prompt}".casefold()]
+
+
 def newest(home: Path, cwd: Path, *, by_person: bool) -> Info | None:
     """The newest session of this directory; `by_person`: of those held at a terminal."""
     place = home / "projects" / project_key(cwd)

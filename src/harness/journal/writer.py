@@ -1,8 +1,8 @@
 """Writing the session file: one `write` a line, before what it says takes effect.
 
 A process that is killed loses nothing: what was written is the kernel's. A machine that loses power loses what is
-not on the disk yet, so each step's border (the next request begins) starts an `fdatasync` in a thread of its own,
-which runs while the model answers, and a turn's end waits for one (`adr/0015`).
+not on the disk yet, so each step's border (the next request begins, or the turn ends) starts an `fdatasync` in a
+thread of its own, which runs while the model answers; the session's end waits for the last one (`adr/0015`).
 """
 
 import contextlib
@@ -75,13 +75,10 @@ class Journal:
             Busy: another process writes this session.
             OSError: the file cannot be written; nothing half-written is left that reading would not drop.
         """
-        if isinstance(event, StreamRequestStart):
-            if self._disk:
-                self._disk.begin()
-        elif isinstance(event, DURABLE):
+        if isinstance(event, DURABLE):
             self._append(*self.entries.of(event, state or {}))
-            if isinstance(event, Result) and self._disk:
-                self._disk.wait()
+        if isinstance(event, StreamRequestStart | Result) and self._disk:
+            self._disk.begin()
 
     def note(self, state: Mapping[str, Any]) -> None:
         """Keep what has changed of the session's state where no event goes with it."""
@@ -126,7 +123,7 @@ class Journal:
 
 
 class _Disk:
-    """Brings a file to the disk, beside the work or before going on. What the disk refuses is told at the next wait."""
+    """Brings a file to the disk beside the work. What the disk refuses is asked for again, the last time at the end."""
 
     def __init__(self, fd: int, directory: Path) -> None:
         self._fd, self._directory = fd, directory
@@ -137,20 +134,15 @@ class _Disk:
     def begin(self) -> None:
         if not self.behind:
             return
-        self.behind = False
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
             self._thread.start()
         self._wanted.set()
 
-    def wait(self) -> None:
-        """Raises OSError where the disk takes no more."""
-        if self.behind:
-            self.behind = False
-            _sync(self._fd)
-
     def close(self) -> None:
+        """Wait until all of it is there."""
         self._ended = True
+        self.begin()
         if self._thread:
             self._wanted.set()
             self._thread.join()
@@ -165,12 +157,15 @@ class _Disk:
         while True:
             self._wanted.wait()
             self._wanted.clear()
-            if self._ended:
+            ended = self._ended
+            if self.behind:
+                self.behind = False
+                try:
+                    _sync(self._fd)
+                except OSError:
+                    self.behind = True
+            if ended:
                 return
-            try:
-                _sync(self._fd)
-            except OSError:
-                self.behind = True  # the turn's end asks again, and raises
 
 
 # macOS has only the call that also writes times

@@ -16,12 +16,7 @@ async def resume(session: Session, argument: str) -> AsyncGenerator[Event | str,
     from harness.journal.text import row  # noqa: PLC0415
 
     place = store.projects(session.origin.home, session.cwd)[:1]
-    wanted = argument.casefold()
-    found = [
-        one
-        for one in store.sessions(place)
-        if one.id != session.id and wanted in f"{one.name}\n{one.first_prompt}".casefold()
-    ]
+    found = [one for one in store.matching(store.sessions(place), argument) if one.id != session.id]
     for one in found[:SHOWN]:
         yield row(one)
     if not found:
