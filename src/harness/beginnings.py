@@ -87,7 +87,6 @@ def init(options: SessionOptions, chosen: Settings, definitions: Definitions) ->
     return {
         "cwd": str(options.cwd.resolve()),
         "tools": [],
-        "mcp_servers": [],
         "model": "",
         "permissionMode": "",
         "slash_commands": list(definitions.commands),

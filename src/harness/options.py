@@ -1,10 +1,10 @@
 """What a surface asks of a session."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import paths
 from harness.errors import UsageError
@@ -56,6 +56,11 @@ class SessionOptions:
     record: Path | None = None
     tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
     agents: "tuple[Agent, ...]" = ()  # besides those of files
+    mcp: tuple[str, ...] = ()  # of `--mcp-config`: JSON, or names of files
+    strict_mcp: bool = False  # no other servers than those
+    mcp_send: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]] | None = (
+        None  # to servers that live in the program which drives us
+    )
     hooks: "tuple[Handler, ...]" = ()  # besides those of settings
     settings: Asked = field(default_factory=Asked)
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -72,6 +77,8 @@ class SessionOptions:
             limits=Limits(flags.max_turns, flags.max_budget, flags.max_tokens, flags.max_seconds),
             tools=flags.tools,
             agents=flags.agents,
+            mcp=flags.mcp,
+            strict_mcp=flags.strict_mcp,
             model=flags.model,
             endpoint=flags.endpoint,
             effort=flags.effort,

@@ -98,8 +98,11 @@ class Step:
             return
         prepared = self.prepared[call.id] = prepare(call, calls)
         unasked = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
+        beside = prepared.tool.parallel if prepared.tool else None
         hooked = calls.hooks is not None and calls.hooks.about_call(prepared.call.name)
-        self.schedule.push(call.id, free=unasked and only_reads(prepared.effects), early=not hooked)
+        self.schedule.push(
+            call.id, free=unasked and (beside or only_reads(prepared.effects)), early=not hooked and beside is None
+        )
 
     def complete(self, reply: Assistant) -> None:
         """The message is whole. A call that it takes back (a content filter does) is not to be done."""

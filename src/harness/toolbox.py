@@ -35,6 +35,11 @@ class Toolbox:
         return bool(self._found)
 
     @property
+    def next(self) -> tuple[str, ...]:
+        """The tools of the specs after the next break."""
+        return (*self.names, *sorted(name for name in self._found if name in self._all))
+
+    @property
     def callable(self) -> tuple[str, ...]:
         """All tools that a call may name, those not in the specs last."""
         return (*self.names, *(name for name in self._all if name not in self.names and name != _SEARCH))

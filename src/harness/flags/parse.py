@@ -31,6 +31,8 @@ class Flags:
     replay: bool
     tools: tuple[str, ...] | None
     agents: "tuple[Agent, ...]"
+    mcp: tuple[str, ...]
+    strict_mcp: bool
     prompt_tool: str | None
     permission_mode: Mode | None
     allowed: tuple[str, ...]
@@ -87,6 +89,8 @@ def parse(argv: Sequence[str]) -> Flags:
         replay=given.replay_user_messages,
         tools=values.tools(given.tools),
         agents=values.agents(given.agents),
+        mcp=tuple(given.mcp_config),
+        strict_mcp=given.strict_mcp_config,
         prompt_tool=given.permission_prompt_tool,
         permission_mode="default" if mode == "manual" else mode,
         allowed=tuple(given.allowedTools),

@@ -2,12 +2,15 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import HarnessError
 from harness.sdk.prompts import Prompt
 from harness.sdk.wire import Json
 from harness.session import Session
+
+if TYPE_CHECKING:
+    from harness.mcp.servers import Servers
 
 Request = Mapping[str, Any]
 
@@ -64,6 +67,30 @@ async def rewind(host: Host, request: Request) -> Json:
     raise BadRequest("File checkpoints are not kept in this session.")
 
 
+async def mcp_status(host: Host, _request: Request) -> Json:
+    servers = host.session.servers
+    if servers is None:
+        return {"mcpServers": []}
+    await servers.settled()
+    return {"mcpServers": servers.status()}
+
+
+async def mcp_reconnect(host: Host, request: Request) -> Json:
+    await _servers(host).reconnect(_text(request, "serverName"))
+    return {}
+
+
+async def mcp_toggle(host: Host, request: Request) -> Json:
+    await _servers(host).toggle(_text(request, "serverName"), enabled=request.get("enabled") is True)
+    return {}
+
+
+def _servers(host: Host) -> "Servers":
+    if host.session.servers is None:
+        raise BadRequest("This session has no MCP servers.")
+    return host.session.servers
+
+
 async def no_task(host: Host, request: Request) -> Json:
     raise BadRequest(f"There is no task {_text(request, 'task_id')!r} that runs.")
 
@@ -80,10 +107,13 @@ HANDLERS: dict[str, Handle] = {
     "set_model": set_model,
     "get_context_usage": context_usage,
     "rewind_files": rewind,
+    "mcp_status": mcp_status,
+    "mcp_reconnect": mcp_reconnect,
+    "mcp_toggle": mcp_toggle,
     "stop_task": no_task,
 }
 # Those that ask the program something themselves, and so must not keep its answers from being read.
-BESIDE: frozenset[str] = frozenset()
+BESIDE = frozenset({"mcp_status", "mcp_reconnect", "mcp_toggle"})
 
 
 async def answered(host: Host, line: Json) -> Json:

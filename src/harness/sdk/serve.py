@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any, TextIO
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from harness import slash
 from harness.errors import EXIT_ERROR, EXIT_OK, EXIT_TERMINATED, HarnessError, ProviderError, UsageError
 from harness.events import Event, Notice, PermissionRequest, Result, UserMessage
 from harness.lines import StreamLines
+from harness.mcp.remote import ServerFailed
 from harness.messages import ToolResult
 from harness.mux import Mux, Source
 from harness.options import SessionOptions
@@ -65,7 +67,8 @@ def _log(asked: Asked, stack: ExitStack) -> Callable[[str], None]:
 async def _serve(asked: Asked, options: SessionOptions, wire: Wire) -> int:
     lines = wire.lines()
     given, early = await _welcomed(lines, wire, options)
-    options = replace(options, hooks=given.hooks, agents=(*options.agents, *given.agents))
+    agents, send = (*options.agents, *given.agents), partial(_to_server, wire)
+    options = replace(options, hooks=given.hooks, agents=agents, mcp_send=send)
     ran = False
     try:
         async with open_session(options) as session, aclosing(lines):
@@ -77,6 +80,16 @@ async def _serve(asked: Asked, options: SessionOptions, wire: Wire) -> int:
             raise
         await wire.send(_stillborn(error, options))
         return EXIT_ERROR
+
+
+async def _to_server(wire: Wire, server: str, message: Json) -> Json:
+    """A message to an MCP server that lives in the program, and its answer."""
+    try:
+        said = await wire.request({"subtype": "mcp_message", "server_name": server, "message": message})
+    except Refused as error:
+        raise ServerFailed(str(error)) from error
+    answer = said.get("mcp_response")
+    return answer if isinstance(answer, dict) else {}
 
 
 async def _welcomed(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from anyio.abc import TaskGroup
 
-from harness import beginnings, hooking, paths, prompt
+from harness import beginnings, hooking, paths, prompt, serving
 from harness.asks import Answer, Asks
 from harness.calls import Calls
 from harness.confine import Confinement
 from harness.contacts import asking
 from harness.context.account import Account, account
-from harness.context.budget import LEAN_WINDOW
 from harness.context.keeper import Keeper
 from harness.context.ledger import Ledger
 from harness.context.work import in_work
@@ -33,6 +32,7 @@ from harness.permit import starting_permit
 from harness.providers.port import Provider, Request, Told
 from harness.request import Interrupt
 from harness.sandbox import open_shell
+from harness.session import life
 from harness.session.clerk import Clerk, restored
 from harness.session.models import Models
 from harness.session.origin import Origin
@@ -66,9 +66,11 @@ class Session:
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins, self._started = Interrupt(), False, True, ""  # said by hooks
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
+        denied, sandboxed = partial(removed_tools, self.permit.rules), self._confinement.sandboxed
+        self.servers = serving.opened(options, chosen, self._toolbox, tasks, results, denied, sandboxed=sandboxed)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
-        shell = open_shell(self._policy, results, sandboxed=self._confinement.sandboxed, gate=gate)
+        shell = open_shell(self._policy, results, sandboxed=sandboxed, gate=gate)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         context.seen = seen = Seen()
         self._clerk = Clerk(origin.journal, self._live, seen)
@@ -93,23 +95,26 @@ class Session:
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
             checkpoints=self.checkpoints,
         )
-        self._keeper = Keeper(
-            tasks,
-            provider,
+        self._keeper = self._compacting(context, files, results)
+        self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.limits, options.heartbeat)
+        messages = restored(origin.past, context, self._clerk)
+        self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
+        self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices)
+
+    def _compacting(self, context: Context, files: Files, results: Path) -> Keeper:
+        return Keeper(
+            self._tasks,
+            self.models.now,
             self._interrupt,
-            beginnings.compaction(chosen, options.env),
+            beginnings.compaction(self._chosen, self._options.env),
             results,
             todos=lambda: context.todos,
             memory=self.memory.opening,
             in_work=lambda room: in_work(files, self._cwd, self._state.ledger.files, room),
             before=lambda trigger, focus: before_compaction(self._deps, trigger, focus),
             after=lambda trigger, text: after_compaction(self._deps, trigger, text),
-            heartbeat=options.heartbeat,
+            heartbeat=self._options.heartbeat,
         )
-        self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.limits, options.heartbeat)
-        messages = restored(origin.past, context, self._clerk)
-        self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
-        self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices)
 
     def _hold(self, answer: Answer) -> None:
         """What an answer says beyond its own question holds from now on."""
@@ -194,7 +199,7 @@ class Session:
 
     def tell(self, told: Told) -> None:
         """Show this to the person when the next turn begins."""
-        self._notices.append(Notice(level=told.level, cause=told.cause, text=told.text, mend=told.mend))
+        self._notices.append(life.notice(told))
 
     def steer(self, text: str) -> None:
         """Say something to a turn that runs: the model reads it with its next request."""
@@ -293,22 +298,16 @@ class Session:
     async def _begun(self) -> AsyncGenerator[Event, None]:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
         self._begins = False
-        if told := await self.models.now.ready():
-            self.tell(told)
-        if (limits := self._keeper.budget) and limits.window <= LEAN_WINDOW:
-            self._toolbox.lean()
-        async with aclosing(hooking.begun(self._deps)) as said:
-            async for item in said:
+        beginning = life.begun(self._deps, self._keeper, self._toolbox, self.servers, self._notices)
+        async with aclosing(beginning) as items:
+            async for item in items:
                 if isinstance(item, Verdict):
                     self._started = item.context
                 else:
                     yield self._kept(item)
 
     async def end(self) -> None:
-        """Tell hooks that the session is over; they have little time, all together."""
-        await hooking.ended(self._deps)
-        if "classifier" in self.__dict__:
-            await self.classifier.aclose()
+        await life.ended(self._deps, self.servers, self.__dict__.get("classifier"))
 
     def _hook_input(self) -> dict[str, Any]:
         return {
@@ -341,9 +340,10 @@ class Session:
 
     def _init(self) -> dict[str, Any]:
         return beginnings.init(self._options, self._chosen, self.definitions) | {
-            "tools": list(self._toolbox.names),
+            "tools": list(self._toolbox.next),
             "model": self.model,
             "permissionMode": self.mode,
+            "mcp_servers": self.servers.listed if self.servers else [],
             "endpoint": self.models.now.model.endpoint,
             "sandbox": self._confinement.level,
         }

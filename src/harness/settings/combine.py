@@ -1,5 +1,6 @@
 """Settings files read, limited to what counts from each, and made one."""
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +41,8 @@ def combined(cwd: Path, home: Path, places: Iterable[Place], asked: Asked) -> Se
     project = [layer for layer in found if layer.source in REPOSITORY]
     person = [limited(layer, True) for layer in found if layer.source not in REPOSITORY]
     person += [_given(asked.given, cwd)] if asked.given else []
-    status, problems = _status(home, cwd, person, project, asked) if project else (Status(cwd), [])
+    brings = project or os.path.lexists(cwd / ".mcp.json")
+    status, problems = _status(home, cwd, person, project, asked) if brings else (Status(cwd), [])
     judged = [limited(layer, status.trusted) for layer in project]
     if status.trusted:
         person_only = [layer for layer in judged if layer.ignored]

@@ -68,6 +68,7 @@ sandbox.excludedCommands                strings     person
 sandbox.enableWeakerNestedSandbox       boolean     person
 sandbox.enableWeakerNetworkIsolation    boolean     person
 sandbox.allowUnsandboxedHooks           boolean     person
+sandbox.allowUnsandboxedServers         boolean     person
 sandbox.ignoreViolations                object      person
 sandbox.bwrapPath                       string      person
 sandbox.socatPath                       string      person
@@ -99,6 +100,7 @@ strictKnownMarketplaces                 any         managed
 blockedMarketplaces                     any         managed
 disableBundledSkills                    boolean
 disableSkillShellExecution              boolean
+mcpServers                              object      person
 enableAllProjectMcpServers              boolean
 enabledMcpjsonServers                   strings
 disabledMcpjsonServers                  strings

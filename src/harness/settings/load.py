@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness import paths
-from harness.settings.places import Place, places
+from harness.settings.places import places
 from harness.settings.values import Asked, Settings, Status
 
 
@@ -17,17 +17,17 @@ def load(cwd: Path, env: Mapping[str, str] = os.environ, asked: Asked | None = N
     """
     asked = asked or Asked()
     home = paths.config_home(env)
-    there = [place for place in places(cwd, home, env, asked.sources, asked.managed) if _there(place)]
-    if not there and not asked.given:
+    there = [place for place in places(cwd, home, env, asked.sources, asked.managed) if _there(place.path)]
+    if not there and not asked.given and not _there(cwd / ".mcp.json"):
         return Settings(trust=Status(cwd))
     from harness.settings.combine import combined  # noqa: PLC0415  most sessions start without a file
 
     return combined(cwd, home, there, asked)
 
 
-def _there(place: Place) -> bool:
+def _there(path: Path) -> bool:
     try:
-        place.path.lstat()
+        path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:

@@ -139,6 +139,7 @@ class Tool:
 
     `call` yields any number of `Progress` and `Contact` (a host that a command wants to reach) and one final
     `Output`; it raises `ToolError` for what the model can mend. Every other exception is a bug of ours.
+    `parallel`: it may run beside others once the message is whole; None: if it only reads, and then earlier too.
     """
 
     name: str
@@ -146,3 +147,4 @@ class Tool:
     input: "type[BaseModel]"
     effects: Callable[[Any, Path], Sequence[Effect]]
     call: Callable[[Any, Context], Stream]
+    parallel: bool | None = None

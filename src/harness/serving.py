@@ -1,0 +1,73 @@
+"""A session's MCP servers over its life: started with it, waited for before its first turn, ended with it."""
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyio.abc import TaskGroup
+
+from harness.events import Event
+from harness.loop import Deps
+from harness.mux import Mux
+from harness.options import SessionOptions
+from harness.request import heartbeat
+from harness.settings import Settings
+from harness.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from harness.mcp.servers import Servers
+
+
+def opened(
+    options: SessionOptions,
+    chosen: Settings,
+    toolbox: Toolbox,
+    tasks: TaskGroup,
+    results: Path,
+    removed: Callable[[Iterable[str]], Collection[str]],
+    *,
+    sandboxed: bool,
+) -> "Servers | None":
+    """The servers, beginning to connect; None where there is none. `removed`: which of these tools are denied.
+    `sandboxed`: whether those of a project's files are confined.
+
+    Raises:
+        UsageError: `--mcp-config` cannot be used.
+    """
+    cwd = options.cwd.resolve()
+    project = chosen.trust.trusted and os.path.lexists(cwd / ".mcp.json")
+    if not options.mcp and not project and not any(layer.get("mcpServers") for layer in chosen.layers):
+        return None
+    from harness.mcp.config import configs  # noqa: PLC0415  most sessions have no server
+    from harness.mcp.servers import Servers  # noqa: PLC0415
+
+    found = configs(options.mcp, chosen, cwd, options.env, strict=options.strict_mcp)
+    free = any(layer.get("sandbox.allowUnsandboxedServers") for layer in chosen.layers)
+    logs = results.parent / "mcp"
+    servers = Servers(found, toolbox, tasks, cwd, logs, removed, confined=sandboxed and not free, send=options.mcp_send)
+    servers.start()
+    return servers
+
+
+async def settled(servers: "Servers | None", deps: Deps) -> AsyncGenerator[Event, None]:
+    """Wait until each server is connected or has failed, with signs of life; an interrupt ends the waiting."""
+    if servers is None:
+        return
+    async with Mux[Event | None](deps.tasks) as mux:
+        deps.interrupt.attach(mux.interrupt)
+        try:
+            mux.add(_wait(servers))
+            mux.add(heartbeat("MCP servers", time.monotonic(), deps.heartbeat))
+            async for item in mux:
+                if item is None:
+                    break
+                yield item
+        finally:
+            deps.interrupt.attach(None)
+
+
+async def _wait(servers: "Servers") -> AsyncGenerator[Event | None, None]:
+    await servers.settled()
+    yield None

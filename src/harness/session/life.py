@@ -1,0 +1,50 @@
+"""How a session begins, before its first turn, and how it ends: what must be waited for, and who must be told."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from harness import hooking, serving
+from harness.context.budget import LEAN_WINDOW
+from harness.context.keeper import Keeper
+from harness.events import Event, Notice
+from harness.hooks.verdict import Verdict
+from harness.loop import Deps
+from harness.providers.port import Told
+from harness.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from harness.classifier import Classifier
+    from harness.mcp.servers import Servers
+
+
+async def begun(
+    deps: Deps, keeper: Keeper, toolbox: Toolbox, servers: "Servers | None", notices: list[Notice]
+) -> AsyncGenerator[Event | Verdict, None]:
+    """The model's window, servers and SessionStart hooks. `notices` gets what the person should know of it."""
+    if told := await deps.provider.ready():
+        notices.append(notice(told))
+    async with aclosing(serving.settled(servers, deps)) as waiting:
+        async for event in waiting:
+            yield event
+    if servers:
+        notices += [Notice(level="warning", cause="mcp", text=text) for text in servers.problems]
+        toolbox.reveal()
+    if (limits := keeper.budget) and limits.window <= LEAN_WINDOW:
+        toolbox.lean()
+    async with aclosing(hooking.begun(deps)) as said:
+        async for item in said:
+            yield item
+
+
+async def ended(deps: Deps, servers: "Servers | None", classifier: "Classifier | None") -> None:
+    """Hooks are told, with little time for all together; servers and what else was opened are closed."""
+    await hooking.ended(deps)
+    if servers:
+        await servers.close()
+    if classifier:
+        await classifier.aclose()
+
+
+def notice(told: Told) -> Notice:
+    return Notice(level=told.level, cause=told.cause, text=told.text, mend=told.mend)

@@ -1,0 +1,194 @@
+"""Servers that are started, and those of a program: their tools in whole sessions."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.mcp.config import configs
+from harness.mcp.tool import full_name
+from harness.settings import Settings
+from tests.scenarios.house import House, call, gone
+from tests.sdk.program import started
+
+SERVER = Path(__file__).with_name("server.py")
+ALLOW = ("--allowedTools", "mcp__ext")
+
+
+@pytest.fixture
+def house(tmp_path) -> House:
+    return House.make(tmp_path)
+
+
+def config(**env: str) -> str:
+    server = {"command": sys.executable, "args": [str(SERVER)], "env": env}
+    return json.dumps({"mcpServers": {"ext": server}})
+
+
+def test_tools_of_a_server_that_is_started(house):
+    """One session for most of it: the protocol's package takes long to load."""
+    outside = house.base / "outside"
+    names = ("shout", "fail", "refuse", "long", "touch")
+    calls = [call(f"mcp__ext__{name}", **({"s": "abc"} if name == "shout" else {})) for name in names]
+    looks = [call("mcp__ext__look"), call("mcp__ext__look")]
+    last = [call("mcp__ext__die"), call("mcp__ext__shout", s="x"), call("mcp__ext__shout", t=1)]
+    done = house.ask(
+        {"calls": calls},
+        {"calls": looks},
+        {"calls": last},
+        {"text": "Done."},
+        flags=("--output-format", "stream-json", "--mcp-config", config(OUTSIDE=str(outside)), *ALLOW),
+        env={"OPENAI_API_KEY": "secret"},
+    )
+    shout, fail, refuse, long, touch, *rest = done.results
+    assert shout.startswith("ABC")
+    assert "inside" in shout
+    assert fail == "it broke"
+    assert "no such luck" in refuse
+    saved = Path(long.split("Whole output: ")[1].split(" (")[0])
+    assert len(saved.read_text()) == 200_000
+    assert len(long) < 20_000
+    assert touch == f"inside {outside} key=None"
+    one, two = (json.loads(text) for text in rest[:2])
+    assert one["began"] < two["ended"]
+    assert two["began"] < one["ended"], "readOnlyHint lets them run beside each other"
+    assert all("failed" in text for text in rest[2:4])
+    init = done.of("system", "init")[0]
+    assert init["mcp_servers"] == [{"name": "ext", "status": "connected"}]
+    offered = [tool["function"]["name"] for tool in done.asked[0].body["tools"]]
+    assert offered[-7:] == sorted(f"mcp__ext__{name}" for name in (*names, "look", "die"))
+    assert gone(str(SERVER))
+
+
+def test_a_server_that_cannot_be_started_is_told_with_its_words(house):
+    done = house.ask({"text": "x"}, flags=("--output-format", "stream-json", "--mcp-config", config(BROKEN="1")))
+    assert done.of("system", "init")[0]["mcp_servers"] == [{"name": "ext", "status": "failed"}]
+    assert "server says hello" in json.dumps(done.of("system", "informational"))
+
+
+def test_a_projects_server_needs_trust_and_runs_in_the_sandbox(house):
+    outside = house.base / "outside"
+    server = house.project / "server.py"
+    server.write_text(SERVER.read_text())
+    given = {"command": "python3", "args": ["${PLACE:-.}/server.py"], "env": {"OUTSIDE": str(outside)}}
+    (house.project / ".mcp.json").write_text(json.dumps({"mcpServers": {"ext": given}}))
+    tables = ({"calls": [call("mcp__ext__touch")]}, {"text": "x"})
+    done = house.ask(*tables, flags=("--output-format", "stream-json", *ALLOW))
+    assert done.of("system", "init")[0]["mcp_servers"] == []
+    done = house.ask(*tables, flags=("--output-format", "stream-json", "--trust-project", *ALLOW))
+    assert done.results[0].startswith("inside")
+    assert (house.project / "inside").exists()
+    assert not outside.exists()
+    strict = house.ask(
+        {"text": "x"}, flags=("--output-format", "stream-json", "--trust-project", "--strict-mcp-config")
+    )
+    assert strict.of("system", "init")[0]["mcp_servers"] == []
+
+
+def test_servers_of_the_program_that_drives_us(house):
+    """Over control requests, without the protocol's package."""
+    asked = []
+
+    def answer(request):
+        message = request["message"]
+        asked.append(message["method"])
+        params, result = message.get("params") or {}, {}
+        if message["method"] == "initialize":
+            result = {
+                "protocolVersion": params["protocolVersion"],
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "calc", "version": "1.2"},
+            }
+        elif message["method"] == "tools/list":
+            result = {
+                "tools": [{"name": "add", "inputSchema": {"type": "object", "properties": {"a": {"type": "number"}}}}]
+            }
+        elif message["method"] == "tools/call" and params["arguments"]["a"] == 2:
+            result = {"content": [{"type": "text", "text": "sum=42"}]}
+        elif message["method"] == "tools/call":
+            return {
+                "mcp_response": {"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "unknown"}}
+            }
+        return {"mcp_response": {"jsonrpc": "2.0", "id": message.get("id"), "result": result}}
+
+    given = json.dumps({"mcpServers": {"calc": {"type": "sdk", "name": "calc"}}})
+    flags = ("--mcp-config", given, "--allowedTools", "mcp__calc__add")
+    calls = {"calls": [call("mcp__calc__add", a=2), call("mcp__calc__add", a=3)]}
+    with started(house, calls, {"text": "x"}, {"text": "y"}, answer=answer, flags=flags) as program:
+        (status,) = program.control("mcp_status")["mcpServers"]
+        assert (status["status"], [tool["name"] for tool in status["tools"]]) == ("connected", ["add"])
+        program.ask("go")
+        results = [m["content"] for m in program.server.requests[-1].messages if m["role"] == "tool"]
+        assert results[0] == "sum=42"
+        assert "unknown" in results[1]
+        assert "mcp__calc__add" in program.of("system", "init")[0]["tools"]
+        assert program.control("mcp_toggle", serverName="calc", enabled=False) == {}
+        assert program.control("mcp_status")["mcpServers"][0]["status"] == "disabled"
+        assert "no MCP server" in program.control("mcp_reconnect", serverName="x")["error"]
+        assert program.control("mcp_reconnect", serverName="calc") == {}
+        program.ask("again")
+        assert "mcp__calc__add" in program.of("system", "init")[-1]["tools"]
+    assert asked[:3] == ["initialize", "notifications/initialized", "tools/list"]
+
+
+def test_an_mcp_tool_without_a_rule_is_not_run(house):
+    given = json.dumps({"mcpServers": {"calc": {"type": "sdk", "name": "calc"}}})
+    tools = {"tools": [{"name": "add", "annotations": {"readOnlyHint": True}, "inputSchema": {"type": "object"}}]}
+
+    def answer(request):
+        assert request["message"]["method"] != "tools/call"
+        return {"mcp_response": {"jsonrpc": "2.0", "id": request["message"].get("id"), "result": tools}}
+
+    with started(
+        house, {"calls": [call("mcp__calc__add")]}, {"text": "x"}, answer=answer, flags=("--mcp-config", given)
+    ) as program:
+        assert program.ask("go")["permission_denials"][0]["tool_name"] == "mcp__calc__add"
+
+
+def test_without_servers_nothing_of_it_is_loaded(house):
+    code = (
+        "import sys; from harness.cli import main; code = main(['-p', 'hi']); "
+        "print(code, sorted({'mcp', 'click', 'uvicorn', 'starlette', 'httpx2', 'jsonschema'} & sys.modules.keys()))"
+    )
+    from harness.scripted.script import steps
+    from harness.scripted.server import running
+
+    with running(steps({"text": "x"})) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=house.project,
+            env=house.env(server.url),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("value", ["{", "[]", '{"mcpServers": []}', "/no/such/file", '{"other": {}}'])
+def test_a_flag_that_cannot_be_used(value, tmp_path):
+    with pytest.raises(UsageError, match="--mcp-config"):
+        configs([value], Settings(), tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("server", "problem"),
+    [
+        ({"url": "http://x"}, "neither command nor type"),
+        ({"type": "http", "url": "http://x"}, "not spoken to yet"),
+        ({"command": 5}, "must be a string"),
+        ({"command": "x", "args": "y"}, "must be a list"),
+        ({"command": "${NOT_SET_AT_ALL}"}, "NOT_SET_AT_ALL is not set"),
+        ("x", "must be an object"),
+    ],
+)
+def test_a_server_that_cannot_be_used_is_listed_with_its_problem(server, problem, tmp_path):
+    (found,) = configs([json.dumps({"mcpServers": {"a": server}})], Settings(), tmp_path, {})
+    assert problem in found.problem
+
+
+def test_names_that_model_servers_take():
+    assert full_name("my server", "do.it") == "mcp__my_server__do_it"
