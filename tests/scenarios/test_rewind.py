@@ -212,3 +212,26 @@ def test_a_conversation_goes_back_too_and_is_gone_on_with_from_there(house):
     messages = say("epsilon", "--continue")
     assert all(said(messages, word) for word in ("alpha", "beta", "gamma"))
     assert not said(messages, "delta")
+
+
+def test_a_slash_command_goes_back_in_a_session_that_runs(house):
+    (house.project / "f").write_text("one\n")
+    house.ask({"calls": [bash("echo two > f")]}, {"text": "Did it."}, prompt="alpha", flags=(*STREAM, *BYPASS))
+
+    def typed(text, *answers):
+        return house.ask(*answers, {"text": "unused"}, prompt=text, flags=(*STREAM, *BYPASS, "--continue"))
+
+    listed = typed("/rewind").result["result"]
+    assert "alpha" in listed
+    back = typed("/rewind 1")
+    assert "1 changed" in back.result["result"]
+    assert (house.project / "f").read_text() == "one\n"
+    assert back.of("system", "rewind")
+    messages = [str(m["content"]) for m in typed("beta").asked[0].messages]
+    assert not any("alpha" in text for text in messages)
+    assert any("beta" in text for text in messages)
+    typed("/rewind undo")
+    assert (house.project / "f").read_text() == "two\n"
+    messages = [str(m["content"]) for m in typed("gamma").asked[0].messages]
+    assert any("alpha" in text for text in messages)
+    assert typed("/rewind 9").result["is_error"]

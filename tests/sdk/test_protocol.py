@@ -219,3 +219,21 @@ def test_pieces_come_as_the_server_cut_them(house):
             json.dumps(program.of("assistant")[0]["message"]["content"])
             == '[{"type": "text", "text": "The quick fox"}]'
         )
+
+
+def test_files_go_back_to_a_message(house):
+    (house.project / "f").write_text("a\nb\n")
+    uuid = "22222222-2222-4222-8222-222222222222"
+    steps = ({"calls": [bash("printf 'a\\nc\\nd\\n' > f; echo new > g")]}, {"text": "done"})
+    asked = {"CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING": "true", "CLAUDE_CODE_ENTRYPOINT": "sdk-py"}
+    with started(house, *steps, flags=("--permission-mode", "bypassPermissions"), env=asked) as program:
+        program.ask("change it", uuid=uuid)
+        assert (house.project / "g").exists()
+        dry = program.control("rewind_files", user_message_id=uuid, dry_run=True)
+        assert (dry["canRewind"], dry["insertions"], dry["deletions"]) == (True, 1, 3)
+        assert (house.project / "g").exists()
+        done = program.control("rewind_files", user_message_id=uuid)
+        assert sorted(done["filesChanged"]) == [str(house.project / "f"), str(house.project / "g")]
+        assert (house.project / "f").read_text() == "a\nb\n"
+        assert not (house.project / "g").exists()
+        assert program.close()[0] == 0

@@ -43,8 +43,10 @@ class Rewound:
         }
 
 
-def history_of(file: Path) -> History:
+def history_of(file: Path | None) -> History:
     """The history of a session file; empty where there is none yet."""
+    if file is None:
+        return History()
     try:
         with file.open(encoding="utf-8", errors="replace") as lines:
             return read(lines)

@@ -70,6 +70,7 @@ class Checkpoints:
         self._snapshot = ""  # of the last look; '' where nothing is known
         self._told = ""  # the snapshot that the current prompt's last checkpoint line names
         self._prompt = 0
+        self.message = ""  # the id that a program gave the current prompt
 
     async def turn(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """The events of a turn: its files are looked at while the model answers."""
@@ -117,8 +118,10 @@ class Checkpoints:
 
     def ended(self) -> Event | None:
         """The checkpoint of a prompt that did nothing to files, if its look has come to an end."""
-        if self._told or self._running or self._problem or not self._snapshot:
+        if self._told or self._problem or not (self._snapshot or self.message):
             return None
+        if self._running:  # not known yet, and nothing has been changed
+            return System(subtype="checkpoint", data=self._data("", "")) if self.message else None
         return self._line("")
 
     async def rewind(self, snapshot: str, *, dry: bool = False) -> "Rewound":
@@ -149,7 +152,10 @@ class Checkpoints:
         if self._snapshot == self._told:
             return None
         self._told = self._snapshot
-        return System(subtype="checkpoint", data={"snapshot": self._snapshot, "call": call_id})
+        return System(subtype="checkpoint", data=self._data(self._snapshot, call_id))
+
+    def _data(self, snapshot: str, call_id: str) -> dict[str, Any]:
+        return {"snapshot": snapshot, "call": call_id} | ({"prompt": self.message} if self.message else {})
 
     async def _known(self) -> None:
         """Wait until the files are known as they are now."""

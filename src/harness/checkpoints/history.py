@@ -23,6 +23,7 @@ class Point:
     uuid: str = ""
     parent: str | None = None
     snapshot: str = ""
+    message: str = ""  # the id that a program gave the prompt
     gone: bool = False
 
 
@@ -36,7 +37,7 @@ class History:
 
     def of_message(self, uuid: str) -> Point | None:
         """The prompt with that id."""
-        return next((point for point in self.points if point.uuid == uuid), None) if uuid else None
+        return next((point for point in self.points if uuid and uuid in {point.uuid, point.message}), None)
 
 
 def read(lines: Iterable[str]) -> History:
@@ -55,7 +56,7 @@ def read(lines: Iterable[str]) -> History:
         elif (event := entry.get("event")) and isinstance(event, dict) and event.get("type") == "system":
             data = event.get("data") or {}
             if event.get("subtype") == "checkpoint":
-                within += 1
+                within += bool(data.get("snapshot"))
                 _checkpoint(history, data, str(entry.get("timestamp") or ""), f"{prompts}.{within}", calls)
             elif event.get("subtype") == "rewind":
                 _taken_back(history, data)
@@ -65,6 +66,10 @@ def read(lines: Iterable[str]) -> History:
 
 def _checkpoint(history: History, data: Json, time: str, number: str, calls: dict[str, str]) -> None:
     snapshot = str(data.get("snapshot") or "")
+    if prompts := [point for point in history.points if "." not in point.number]:
+        prompts[-1].message = str(data.get("prompt") or prompts[-1].message)
+    if not snapshot:
+        return
     for point in reversed(history.points):  # nothing with effects happened between these prompts and this state
         if point.snapshot or "." in point.number:
             break

@@ -63,8 +63,9 @@ async def context_usage(host: Host, _request: Request) -> Json:
 
 
 async def rewind(host: Host, request: Request) -> Json:
-    _text(request, "user_message_id")
-    raise BadRequest("File checkpoints are not kept in this session.")
+    from harness.session.back import rewind_files  # noqa: PLC0415  seldom asked for
+
+    return await rewind_files(host.session, _text(request, "user_message_id"), dry=request.get("dry_run") is True)
 
 
 async def mcp_status(host: Host, _request: Request) -> Json:

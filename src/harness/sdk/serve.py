@@ -183,6 +183,8 @@ class Host:
     def _begin(self, mux: Mux[Item]) -> None:
         if self._current is None and self.queue and not self._terminated:
             self._current = self.queue.popleft()
+            if self.session.checkpoints:
+                self.session.checkpoints.message = self._current.uuid
             mux.add(self._turn(self._current))
 
     async def _take(self, line: Json | str | Eof, mux: Mux[Item]) -> None:

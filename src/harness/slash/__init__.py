@@ -43,6 +43,9 @@ COMMANDS: dict[str, Slash] = {
     "memory": Slash("memory:memory", "list the standing instructions; allow one from outside", "[allow FILE]"),
     "permissions": Slash("permissions:permissions", "list the rules, and what auto mode has denied"),
     "resume": Slash("sessions:resume", "list the other sessions of this directory", "[WORD]", ("continue",)),
+    "rewind": Slash(
+        "rewind:rewind", "go back to before a prompt", "[N [files|conversation] | undo]", ("checkpoint", "undo")
+    ),
     "rename": Slash("sessions:rename", "name this session", "NAME"),
     "export": Slash("sessions:export", "write this session as Markdown, or as JSON", "[FILE]"),
     "mode": Slash("basic:mode", "show the permission mode, or change it", "[MODE]"),
