@@ -178,3 +178,21 @@ def test_without_persistence_nothing_is_left(house: House, tmp_path: Path):
     assert str(temporary) in done.results[0]
     assert list(temporary.iterdir()) == []
     assert not (house.config / "projects").exists()
+
+
+def test_an_sdk_reads_and_copies_our_sessions(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Where the SDK is installed (it is no dependency of ours); our own checks of the layout are in test_journal."""
+    sdk = pytest.importorskip("claude_agent_sdk")
+    before = first(house, "--name", "the work")
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(house.config))
+    where = {"directory": str(house.project)}
+    (info,) = sdk.list_sessions(**where)
+    assert (info.session_id, info.custom_title, info.first_prompt) == (before, "the work", "first")
+    shown = sdk.get_session_messages(before, **where)
+    assert shown[0].type == "user"
+    assert shown[-1].message["content"] == [{"type": "text", "text": "Done."}]
+    copy = sdk.fork_session(before, **where).session_id
+    assert past(file_of(house, copy)).messages == past(file_of(house, before)).messages
+    done = go_on(house, "-r", copy)
+    assert session_id(done) == copy
+    assert past(file_of(house, copy)).state["todos"] == [TODO]
