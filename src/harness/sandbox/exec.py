@@ -5,14 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-
 from harness.errors import UsageError
-from harness.mux import aside
 from harness.sandbox import asked, console, probe, programs, reaper
 from harness.sandbox.launch import Launch
 from harness.sandbox.limits import ulimits
@@ -35,6 +31,8 @@ def sandbox_exec(argv: Sequence[str]) -> int:
     bash = programs.find("bash", (policy.project, *policy.write))
     wrapped = [str(bash), "-c", f'{ulimits(sandboxed=True)}; exec "$@"', "bash", *command]
     if policy.network == "proxy":
+        import anyio  # noqa: PLC0415  what follows is for a network alone
+
         try:
             return _status(anyio.run(_proxied, policy, wrapped, cwd, flags.allow_domain))
         except BaseExceptionGroup as group:  # made by the task group of what one place raised
@@ -64,6 +62,11 @@ async def _proxied(
     policy: Policy, command: Sequence[str], cwd: Path, domains: Sequence[str], wire: "Wire | None" = None
 ) -> int:
     """The same with a network of listed hosts; what was refused is said at the end, on stderr."""
+    from functools import partial  # noqa: PLC0415
+
+    import anyio  # noqa: PLC0415
+
+    from harness.mux import aside  # noqa: PLC0415
     from harness.network.domains import Domains  # noqa: PLC0415  without a network none of it is needed
     from harness.network.gate import Gate  # noqa: PLC0415
     from harness.network.wire import Wire  # noqa: PLC0415
