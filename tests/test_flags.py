@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
 from harness.flags import VENDOR_FLAGS, Flags, parse, parser
+from harness.flags.foreign import NOT_YET
 from harness.messages import MODES
 
 
@@ -166,3 +167,36 @@ def test_effort_endpoint_and_fallbacks():
     flags = parse(["--effort", "max", "--endpoint", "work", "--fallback-model", "a, b"])
     assert (flags.effort, flags.endpoint, flags.fallback_models) == ("max", "work", ("a", "b"))
     assert "--effort" in refused("--effort", "huge")
+
+
+@pytest.mark.parametrize("flag", [*NOT_YET, "-w"])
+def test_flags_that_are_not_here_yet_are_refused_by_name(flag):
+    known = {name for action in parser()._actions for name in action.option_strings}
+    if flag not in known:
+        assert "here yet" in refused("-p", "q", flag)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--output-format", "json"], "Add -p"),
+        (["-p", "q", "--include-partial-messages"], "stream-json"),
+        (["-p", "q", "--output-format", "json", "--include-hook-events"], "stream-json"),
+        (["-p", "q", "--replay-user-messages"], "--input-format"),
+        (["-p", "q", "--permission-prompt-tool", "mcp__a__b"], "--allowedTools"),
+        (["-p", "q", "--autocompact", "5k"], "from 100k to 1M"),
+        (["-p", "q", "--autocompact", "wide"], "from 100k to 1M"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(argv, told):
+    assert told in refused(*argv)
+
+
+@pytest.mark.parametrize(("given_", "tokens"), [("auto", 0), ("500k", 500_000), ("1M", 1_000_000), ("200", 200_000)])
+def test_the_window_to_compact_at(given_, tokens):
+    assert parse(["--autocompact", given_]).autocompact == tokens
+
+
+def test_debug_binds_a_filter_by_its_sign_only():
+    assert (parse(["--debug", "-p", "q"]).debug, parse(["-p", "--debug=hook", "q"]).debug) == ("*", "hook")
+    assert parse(["-p", "--debug", "q"]).prompt == "q"

@@ -27,11 +27,11 @@ def memory(options: SessionOptions, chosen: Settings, cwd: Path) -> Wanted:
     return Wanted(
         cwd=cwd,
         env=options.env,
-        sources=options.settings.sources,
+        sources=options.customs,
         managed=options.settings.managed,
         excluded=chosen.memory_excluded,
         claude_md=chosen.memory_of_owner,
-        auto=chosen.auto_memory,
+        auto=False if options.plain else chosen.auto_memory,
         auto_directory=chosen.auto_memory_directory,
     )
 

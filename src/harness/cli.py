@@ -175,13 +175,12 @@ def _dispatch(words: list[str]) -> int:
 
         return serve.main(words)
     from harness import flags  # noqa: PLC0415  argparse is not needed for the version
+    from harness.flags.foreign import refuse_command  # noqa: PLC0415
 
-    alone = len(words) < 2 or not words[1].startswith("-")  # a prompt is one word for the shell
-    if words and alone and words[0].isascii() and (near := flags.nearest(words[0], COMMANDS)):
-        raise UsageError(f"harness: there is no command {words[0]!r}.", f"Did you mean: harness {near}")
+    refuse_command(words, COMMANDS)
     given = flags.parse(words)
     for flag in given.vendor:
-        print(f"harness: {flag} belongs to another harness's cloud; it has no effect here.", file=sys.stderr)  # noqa: T201
+        print(f"harness: {flag} belongs to another harness's cloud or screen; it has no effect here.", file=sys.stderr)  # noqa: T201
     if given.headless:
         from harness import headless  # noqa: PLC0415
 

@@ -46,7 +46,9 @@ class Confinement:
         self._write = (*self.directories, *_existing(chosen.allow_write, cwd))
         self._read = _existing(chosen.allow_read, cwd)
         self._deny_read, self._deny_write = _existing(chosen.deny_read, cwd), _existing(chosen.deny_write, cwd)
-        self._environment = chosen.environment
+        self._environment = dict(chosen.environment)
+        if options.env.get("CLAUDE_CODE_SIMPLE"):
+            self._environment["CLAUDE_CODE_SIMPLE"] = options.env["CLAUDE_CODE_SIMPLE"]
         self._by_rules: Callable[[], Sequence[tuple[Path, ...]]] = lambda: ((), (), ())
         self.home = Path(options.env.get("HOME") or Path.home())
         self._auto_allow = chosen.auto_allow

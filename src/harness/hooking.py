@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from anyio.abc import TaskGroup
@@ -17,6 +18,8 @@ from harness.settings import Settings
 if TYPE_CHECKING:
     from harness.hooks.asking import Hooks
 
+_SAID = frozenset({"flag", "file", "managed"})  # not found in a directory: what the command line names, the owner's
+
 
 def opened(
     options: SessionOptions,
@@ -29,6 +32,8 @@ def opened(
 
     `base` gives the fields that every event's input begins with.
     """
+    if options.plain:
+        chosen = replace(chosen, layers=tuple(each for each in chosen.layers if each.source in _SAID))
     if not options.hooks and not any(chosen.hooks()):
         return None, []
     from harness.hooks.command import Place  # noqa: PLC0415  most sessions have none

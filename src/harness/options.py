@@ -28,6 +28,10 @@ def _here() -> Path:
         raise UsageError(f"The current directory cannot be used: {error.strerror}.", "cd to one that exists.") from None
 
 
+BARE_TOOLS = ("Bash", "Edit", "Read")
+_ON = frozenset({"1", "true", "yes", "on"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
     """What a surface asks for; None where the user's settings or the default decide."""
@@ -62,20 +66,32 @@ class SessionOptions:
         None  # to servers that live in the program which drives us
     )
     hooks: "tuple[Handler, ...]" = ()  # besides those of settings
+    plain: bool = False  # without what files bring: hooks, definitions, memory; what flags name still counts
+    no_commands: bool = False  # without skills and commands
     settings: Asked = field(default_factory=Asked)
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def customs(self) -> tuple[str, ...]:
+        """The sources whose definitions and memory count."""
+        return () if self.plain else self.settings.sources
 
     @staticmethod
     def from_flags(flags: Flags, *, interactive: bool) -> "SessionOptions":
         from harness.permissions import split_rules  # noqa: PLC0415
 
+        env = _environment(flags)
+        bare = env.get("CLAUDE_CODE_SIMPLE") in _ON
         return SessionOptions(
             interactive=interactive,
             mode=flags.permission_mode,
             allow=tuple(rule for value in flags.allowed for rule in split_rules(value)),
             deny=tuple(rule for value in flags.disallowed for rule in split_rules(value)),
             limits=Limits(flags.max_turns, flags.max_budget, flags.max_tokens, flags.max_seconds),
-            tools=flags.tools,
+            tools=BARE_TOOLS if bare and flags.tools is None else flags.tools,
+            plain=bare or env.get("CLAUDE_CODE_SAFE_MODE") in _ON,
+            no_commands=flags.no_commands,
+            env=env,
             agents=flags.agents,
             mcp=flags.mcp,
             strict_mcp=flags.strict_mcp,
@@ -94,3 +110,15 @@ class SessionOptions:
             record=paths.resolve(flags.record, _here()) if flags.record is not None else None,
             settings=Asked(given=flags.settings, sources=flags.setting_sources, trust_project=flags.trust_project),
         )
+
+
+def _environment(flags: Flags) -> dict[str, str]:
+    """Our environment, with the variables that some flags stand for: children read them too."""
+    env = dict(os.environ)
+    if flags.bare:
+        env["CLAUDE_CODE_SIMPLE"] = "1"
+    if flags.safe:
+        env["CLAUDE_CODE_SAFE_MODE"] = "1"
+    if flags.autocompact is not None:
+        env["CLAUDE_CODE_AUTO_COMPACT_WINDOW"] = str(flags.autocompact) if flags.autocompact else ""
+    return env

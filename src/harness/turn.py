@@ -120,3 +120,14 @@ class Turn:
         if self.ended.startswith("aborted"):
             return EXIT_INTERRUPTED
         return EXIT_OK if self.ended == "completed" else EXIT_ERROR
+
+
+def stillborn(error: Exception, reason: str, model: str) -> Result:
+    """The one result of a turn that failed outside of the loop; `reason` is its terminal reason."""
+    turn = Turn()
+    if isinstance(error, ProviderError):
+        turn.fail(error)
+        turn.ended = reason if reason == "turn_setup_failed" else turn.ended
+    else:
+        turn.end(reason, str(error) or type(error).__name__)
+    return turn.result(Model(model, ""))

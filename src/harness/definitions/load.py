@@ -34,11 +34,17 @@ class Definitions:
 
 
 def load(
-    cwd: Path, env: Mapping[str, str], sources: Collection[str] = SOURCES, *, trusted: bool = False
+    cwd: Path,
+    env: Mapping[str, str],
+    sources: Collection[str] = SOURCES,
+    *,
+    trusted: bool = False,
+    commands: bool = True,
 ) -> Definitions:
-    """All definitions that a session in `cwd` has. Never raises: what is wrong is in `problems`."""
+    """All definitions that a session in `cwd` has, or its agents only. What is wrong is in `problems`: never raises."""
     found = Definitions()
-    for kind, read in (("agents", _agent), ("commands", _command), ("skills", _skill)):
+    kinds = (("agents", _agent), ("commands", _command), ("skills", _skill))
+    for kind, read in kinds if commands else kinds[:1]:
         for path, source in _files(kind, cwd, env, sources):
             try:
                 read(path, source, source == "user" or trusted, found)

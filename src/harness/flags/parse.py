@@ -1,16 +1,16 @@
 """The command line of a session: flags, their values, and what they come to. Light: `--help` needs nothing else."""
 
 import argparse
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
 from harness.flags import values
-from harness.flags.table import VENDOR_FLAGS, VENDOR_FLAGS_WITH_VALUE, parser
-from harness.messages import MODES, Mode
+from harness.flags.foreign import refuse_unknown, sifted
+from harness.flags.table import parser
+from harness.messages import Mode
 from harness.network.domains import Network, network
 from harness.sandbox.policy import Level
 from harness.start import Start
@@ -57,6 +57,13 @@ class Flags:
     setting_sources: tuple[str, ...]
     trust_project: bool
     record: str | None
+    verbose: bool
+    debug: str | None  # what to tell of, "*" for all
+    debug_file: str | None
+    bare: bool
+    safe: bool
+    no_commands: bool
+    autocompact: int | None  # tokens; 0: as the model's window has it
     vendor: tuple[str, ...]
 
 
@@ -66,17 +73,11 @@ def parse(argv: Sequence[str]) -> Flags:
     Raises:
         UsageError: an unknown flag (with the nearest name), or a value that cannot be used.
     """
-    words, vendor = _without_vendor(argv)
+    words, vendor = sifted(argv)
     p = parser()
-    _refuse_unknown(words, p)
+    refuse_unknown(words, [name for action in p._actions for name in action.option_strings])
     given = p.parse_args(words)
-    mode = given.permission_mode
-    if mode is not None and mode != "manual" and mode not in MODES:
-        raise UsageError(f"--permission-mode {mode}: no such mode.", f"Use one of: {', '.join(MODES)}.")
-    if given.dangerously_skip_permissions:
-        if mode not in (None, "bypassPermissions"):
-            raise UsageError(f"--dangerously-skip-permissions and --permission-mode {mode} disagree.", "Drop one.")
-        mode = "bypassPermissions"
+    _refuse_for_nobody(given)
     if given.no_sandbox and given.sandbox not in (None, "none"):
         raise UsageError(f"--no-sandbox and --sandbox {given.sandbox} disagree.", "Drop one.")
     network(given.network, given.allow_domain)  # flags that disagree are said before anything is started
@@ -92,7 +93,7 @@ def parse(argv: Sequence[str]) -> Flags:
         mcp=tuple(given.mcp_config),
         strict_mcp=given.strict_mcp_config,
         prompt_tool=given.permission_prompt_tool,
-        permission_mode="default" if mode == "manual" else mode,
+        permission_mode=values.mode(given),
         allowed=tuple(given.allowedTools),
         disallowed=tuple(given.disallowedTools),
         max_turns=given.max_turns,
@@ -115,40 +116,30 @@ def parse(argv: Sequence[str]) -> Flags:
         setting_sources=values.setting_sources(given.setting_sources),
         trust_project=given.trust_project,
         record=given.record,
+        verbose=given.verbose,
+        debug=given.debug,
+        debug_file=given.debug_file,
+        bare=given.bare,
+        safe=given.safe_mode,
+        no_commands=given.disable_slash_commands,
+        autocompact=given.autocompact,
         vendor=vendor,
     )
 
 
-def _without_vendor(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The words without the flags that belong to a vendor's cloud, and those flags. After `--` all is prompt."""
-    words: list[str] = []
-    vendor: list[str] = []
-    rest = iter(argv)
-    for word in rest:
-        name, given, _ = word.partition("=")
-        if word == "--":
-            return [*words, word, *rest], tuple(vendor)
-        if name in VENDOR_FLAGS or name in VENDOR_FLAGS_WITH_VALUE:
-            vendor.append(name)
-            if name in VENDOR_FLAGS_WITH_VALUE and not given:
-                next(rest, None)
-        else:
-            words.append(word)
-    return words, tuple(vendor)
-
-
-def _refuse_unknown(words: Sequence[str], p: argparse.ArgumentParser) -> None:
-    known = [name for action in p._actions for name in action.option_strings]
-    for word in words:
-        if word == "--":
-            return
-        name = word.split("=", 1)[0]
-        if name.startswith("--") and " " not in name and name not in known:
-            near = nearest(name, known)
-            raise UsageError(
-                f"harness: unknown flag {name}.", f"Did you mean {near}?" if near else "See harness --help."
-            )
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)
+def _refuse_for_nobody(given: argparse.Namespace) -> None:
+    """Flags that would have no effect are refused, not ignored. Programs that drive us have `--input-format`."""
+    driven = given.input_format == "stream-json"
+    if given.output_format != "text" and not given.headless and not driven:
+        raise UsageError(f"--output-format {given.output_format} is how -p prints.", "Add -p.")
+    for flag in ("include_partial_messages", "include_hook_events"):
+        if getattr(given, flag) and given.output_format != "stream-json":
+            name = f"--{flag.replace('_', '-')}"
+            raise UsageError(f"{name} adds lines to stream-json.", "Add -p --output-format stream-json.")
+    if given.replay_user_messages and not (driven and given.output_format == "stream-json"):
+        raise UsageError("--replay-user-messages repeats what comes as lines.", "Add --input-format stream-json.")
+    if given.permission_prompt_tool and not driven:
+        raise UsageError(
+            f"--permission-prompt-tool {given.permission_prompt_tool}: without lines as input nobody can be asked.",
+            "Allow what you mean with --allowedTools, or drive it with --input-format stream-json.",
+        )

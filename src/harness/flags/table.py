@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import UsageError
-from harness.flags.values import amount, positive
+from harness.flags.values import amount, positive, window
 from harness.messages import EFFORTS, MODES
 from harness.network.domains import Network
 from harness.sandbox.policy import LEVELS
@@ -13,13 +13,6 @@ from harness.sandbox.policy import LEVELS
 VERSION = f"{PROTOCOL_LEVEL} (harness {__version__})"
 OUTPUT_FORMATS = ("text", "json", "stream-json")
 NETWORKS: tuple[Network, ...] = ("none", "proxy", "host")
-
-# Flags of other people's scripts that mean a vendor's cloud: accepted, told, without effect here. Some take a value.
-VENDOR_FLAGS = frozenset(
-    f"--{name}"
-    for name in ("advisor", "channels", "chrome", "no-chrome", "cloud", "remote", "teleport", "remote-control", "rc")
-)
-VENDOR_FLAGS_WITH_VALUE = frozenset({"--environment", "--ref"})
 
 EPILOG = """\
 commands:
@@ -62,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add("--output-format", choices=OUTPUT_FORMATS, default="text", help="how -p prints (default: text)")
     add("--include-partial-messages", action="store_true", help="with stream-json: the answer's deltas too")
     _add_for_programs(p)
+    _add_leaving_out(p)
     add("--permission-mode", metavar="MODE", help=f"{', '.join(MODES)} (default: default)")
     add("--dangerously-skip-permissions", action="store_true", help="the same as --permission-mode bypassPermissions")
     for names, what in (
@@ -122,7 +116,23 @@ def _add_for_programs(p: argparse.ArgumentParser) -> None:
     add("--mcp-config", nargs="+", action="extend", default=[], metavar="FILE|JSON", help="MCP servers to start")
     add("--strict-mcp-config", action="store_true", help="no other MCP servers than those of --mcp-config")
     add("--agents", metavar="JSON", help='agents for this session: {"NAME": {"description": "...", "prompt": "..."}}')
-    add("--verbose", action="store_true", help="accepted; stream-json is always complete")
+    add("--verbose", action="store_true", help="with text: each step on stderr, too; stream-json is always complete")
+    add("--debug", metavar="=WHAT", help="say on stderr what happens; =request,tool or =!hook: only that, or not that")
+    add("--debug-file", metavar="FILE", help="the same, to a file")
+
+
+def _add_leaving_out(p: argparse.ArgumentParser) -> None:
+    """What a session may go without."""
+    add = p.add_argument
+    add("--bare", action="store_true", help="no hooks, skills, commands, agents, servers, memory; Bash, Read, Edit")
+    add("--safe-mode", action="store_true", help="the same, with all tools: to see whether one of them is the trouble")
+    add("--disable-slash-commands", action="store_true", help="no skills and commands: a prompt is what it says")
+    add(
+        "--exclude-dynamic-system-prompt-sections",
+        action="store_true",
+        help="accepted: what differs between runs is never in the system prompt here",
+    )
+    add("--autocompact", type=window, metavar="auto|N", help="compact as if the window had N tokens (100k to 1M)")
 
 
 def _add_sessions(p: argparse.ArgumentParser) -> None:

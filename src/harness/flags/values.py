@@ -5,11 +5,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
+from harness.messages import MODES, Mode
 from harness.settings.places import SOURCES
 from harness.start import Start
 
 if TYPE_CHECKING:
     from harness.definitions import Agent
+
+
+def mode(given: argparse.Namespace) -> Mode | None:
+    """The permission mode. Raises UsageError."""
+    asked: str | None = given.permission_mode
+    if given.dangerously_skip_permissions:
+        if asked not in (None, "bypassPermissions"):
+            raise UsageError(f"--dangerously-skip-permissions and --permission-mode {asked} disagree.", "Drop one.")
+        return "bypassPermissions"
+    if asked == "manual":
+        return "default"
+    for known in MODES:
+        if asked == known:
+            return known
+    if asked is None:
+        return None
+    raise UsageError(f"--permission-mode {asked}: no such mode.", f"Use one of: {', '.join(MODES)}.")
 
 
 def tools(value: str | None) -> tuple[str, ...] | None:
@@ -72,6 +90,18 @@ def positive(text: str) -> int:
     value = int(text) if text.isascii() and text.isdigit() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def window(text: str) -> int:
+    """`auto` is 0; `500k`, `1M`; a bare 100 to 1000 are thousands."""
+    if text == "auto":
+        return 0
+    number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in {"k", "m"} else (text, "")
+    value = int(number) if number.isascii() and number.isdigit() else 0
+    value *= {"k": 1_000, "m": 1_000_000}.get(unit, 1_000 if 100 <= value <= 1000 else 1)
+    if not 100_000 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor from 100k to 1M")
     return value
 
 

@@ -26,6 +26,7 @@ from harness.sandbox.outcome import Progress
 
 CHUNK = 1 << 18
 PROGRESS_INTERVAL = 0.1  # seconds between two pieces of live output
+HEARTBEAT = 5.0  # seconds between two signs of life of a command that prints nothing
 PROGRESS_BOUND = 8 << 10  # bytes of live output in one piece: a flood shows its end
 OUTPUT_CAP = 5 << 30
 LOOK_INTERVAL = 0.1  # seconds between two looks of what watches a command that is busy
@@ -87,14 +88,14 @@ async def follow(
                 command.watch.register(way.wake, selectors.EVENT_READ)
             shown, live = began, False
             while (left := began + timeout + (way.waited if way else 0) - time.monotonic()) > 0:
-                ended = await command.ready(min(left, PROGRESS_INTERVAL) if pending else left)
+                ended = await command.ready(min(left, PROGRESS_INTERVAL if pending else HEARTBEAT))
                 for contact in way.contacts() if way else ():
                     yield contact
                 command.drain(ran.capture, pending)
                 ran.flooded = ran.capture.total > OUTPUT_CAP
                 if ended or ran.flooded or command.broken:
                     break
-                if pending and time.monotonic() - shown >= PROGRESS_INTERVAL:
+                if time.monotonic() - shown >= (PROGRESS_INTERVAL if pending else HEARTBEAT):
                     shown, live = time.monotonic(), True
                     yield _progress(ran.capture, pending)
             else:

@@ -10,7 +10,7 @@ from harness.flags import Flags
 
 # Accepted without an effect here, or with one elsewhere; those of the first kind take a value.
 _IDLE_WITH_VALUE = frozenset({"--betas", "--task-budget", "--thinking-display", "--plugin-dir", "--agent"})
-_IDLE = frozenset({"--debug", "--ide", "--bare"})
+_IDLE = frozenset({"--debug", "--ide"})
 _THINKING = ("adaptive", "enabled", "disabled")
 
 

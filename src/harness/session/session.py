@@ -144,8 +144,8 @@ class Session:
     @cached_property
     def definitions(self) -> Definitions:
         """The agents, commands and skills that people wrote."""
-        trusted, sources = self._chosen.trust.trusted, self._options.settings.sources
-        found = load_definitions(self._cwd, self._options.env, sources, trusted=trusted)
+        trusted, allowed = self._chosen.trust.trusted, not self._options.no_commands
+        found = load_definitions(self._cwd, self._options.env, self._options.customs, trusted=trusted, commands=allowed)
         found.agents |= {agent.name: agent for agent in self._options.agents}
         self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
         return found
