@@ -1,7 +1,7 @@
 """Fakes that implement the ports: a provider that plays prepared messages, and tools whose work is to wait."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from harness.asks import Asks
 from harness.calls import Calls
-from harness.effects import Reads, Writes
+from harness.effects import Effect, Reads, Writes
 from harness.errors import ProviderError, ToolError
 from harness.events import Event
 from harness.hooks.asking import Hooks
@@ -160,9 +160,15 @@ class _Context:
         self.decided: dict[Path, Path] = {}
         self.seen: dict[Path, Any] = {}
         self.shell = _Shell()
+        self.jobs = None
 
     def prepare_shell(self) -> None:
         self.shell.prepare(self.cwd)
+
+    def allow(self, _call_id: str, effects: Sequence[Effect], real: Mapping[Path, Path]) -> None:
+        self.decided.update(real)
+        if any(isinstance(effect, Writes) for effect in effects):
+            self.shell.discard()
 
 
 async def drive(

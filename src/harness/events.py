@@ -51,11 +51,21 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """About the session: init (tools, mode, model, cwd), compaction boundary, retry, status, hooks that run."""
+    """About the session: init (tools, mode, model, cwd), compaction boundary, retry, status, hooks, background jobs."""
 
     type: ClassVar[str] = "system"
     subtype: Literal[
-        "init", "compact_boundary", "api_retry", "status", "hook_started", "hook_response", "checkpoint", "rewind"
+        "init",
+        "compact_boundary",
+        "api_retry",
+        "status",
+        "hook_started",
+        "hook_response",
+        "task_started",
+        "task_updated",
+        "task_notification",
+        "checkpoint",
+        "rewind",
     ]
     data: dict[str, Any] = field(default_factory=dict)
     fold: dict[str, Any] = field(default_factory=dict)  # for the session file: what it does to the history

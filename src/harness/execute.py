@@ -52,9 +52,7 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
         end = ToolEnd(_denied(prepared.call, decision), "denied", decided.stop_turn, verdict.stop)
         yield replace(end, result=amended(end.result, NOTHING, verdict))
         return
-    calls.context.decided.update(decided.real)
-    if any(isinstance(effect, Writes) for effect in prepared.effects):
-        calls.context.shell.discard()
+    calls.context.allow(prepared.call.id, prepared.effects, decided.real)
     run, kept = _run(prepared, calls, verdict), calls.checkpoints
     async with aclosing(kept.around(prepared.call.id, prepared.effects, run) if kept else run) as running:
         async for item in running:

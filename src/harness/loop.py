@@ -1,7 +1,7 @@
 """The agent loop: ask the model, run what it asks for, answer every call, until it ends its turn."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from harness.turn import Spent, Turn
 
 if TYPE_CHECKING:  # most sessions have no hooks
     from harness.hooks.asking import Hooks
+    from harness.jobs import Jobs
 
 SENT_BACK_LIMIT = 8  # times in a row that Stop hooks may make the model go on
 
@@ -53,6 +54,10 @@ class Deps:
     heartbeat: float = 5.0
 
     @property
+    def jobs(self) -> "Jobs | None":
+        return self.calls.context.jobs
+
+    @property
     def hooks(self) -> "Hooks | None":
         return self.calls.hooks
 
@@ -66,9 +71,8 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
         async for event in events:
             yield event
     while not turn.ended:
-        while state.inbox:
-            state.add(message := state.inbox.popleft())
-            yield UserMessage(message=message, source="steering")
+        for event in _meanwhile(state, deps):
+            yield event
         if deps.interrupt.requested:
             turn.end("aborted_streaming", "Interrupted by the user.")
         elif forbidden := _forbidden(turn, state, deps):
@@ -90,6 +94,17 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
     state.bill = turn.bill
     yield Stopped(reason=turn.ended)
     yield turn.result(deps.provider.model, _held(state, deps))
+
+
+def _meanwhile(state: State, deps: Deps) -> Iterator[Event]:
+    """What the next request says besides: what the person said to the turn, and how background jobs ended."""
+    while state.inbox:
+        state.add(message := state.inbox.popleft())
+        yield UserMessage(message=message, source="steering")
+    for text in deps.jobs.endings() if deps.jobs else ():
+        state.messages.append(ended := User((Text(text),)))
+        yield UserMessage(message=ended, source="harness")
+    yield from deps.jobs.news() if deps.jobs else ()
 
 
 async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
@@ -272,6 +287,8 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
                     beat.drop()
                     turn.api_seconds += time.monotonic() - asked
                 for event in take(item, step, turn, state, deps.calls):
+                    yield event
+                for event in deps.jobs.news() if deps.jobs else ():
                     yield event
                 if step.refused:
                     mux.interrupt()

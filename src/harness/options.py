@@ -55,6 +55,7 @@ class SessionOptions:
     allow_domains: tuple[str, ...] = ()
     persist: bool = True
     start: Start = field(default_factory=Start)
+    served: bool = False  # a program is at the other end, which may watch what runs in the background
     heartbeat: float = 5.0
     apart: bool = False  # pieces of the answer as the server cut them: for who counts them; it costs time
     record: Path | None = None

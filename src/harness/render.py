@@ -109,6 +109,9 @@ class Renderer:
             case System(subtype="api_retry", data=data):
                 delay, of = data["retry_delay_ms"] / 1000, f"{data['attempt']} of {data['max_retries']}"
                 self._line(f"! {safe(str(data['message']))} Asking again in {delay:.1f} s (retry {of}).", "yellow")
+            case System(subtype="task_notification", data=data):
+                style = "dim" if data["status"] == "completed" else "yellow"
+                self._line(safe(f"○ background job {data['task_id']}: {_one_line(data['summary'])}"), style)
             case Progress(what=what, elapsed=elapsed):
                 self._line(f"… waiting for the {what}: {elapsed:.0f} s", "dim")
             case PreventContinuation(reason=reason):

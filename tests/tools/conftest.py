@@ -14,7 +14,9 @@ from harness.tools.validate import parse
 class NoShell:
     """A shell for tools that run nothing."""
 
-    def run(self, command: str, cwd: Path, *, timeout: float) -> AsyncGenerator[Progress | Finished, None]:
+    def run(
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+    ) -> AsyncGenerator[Progress | Finished, None]:
         raise AssertionError("no command was to be run")
 
     def prepare(self, cwd: Path) -> None: ...

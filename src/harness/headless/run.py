@@ -30,6 +30,7 @@ from harness.turn import stillborn
 
 WATCHDOG = 1200.0  # seconds without any event; everything that may take longer gives signs of life
 GRACE = 10.0  # seconds for an interrupted turn to come to its result
+JOBS = 5.0  # seconds for background jobs to end by themselves, after the result
 
 
 def main(flags: Flags) -> int:
@@ -87,6 +88,7 @@ class Run:
     why: str = ""
     _session: Session | None = None
     _whole: anyio.CancelScope | None = None
+    _left: anyio.CancelScope | None = None  # the wait for what runs in the background
     _output: Output | None = None
 
     def __post_init__(self) -> None:
@@ -131,6 +133,14 @@ class Run:
                 async for event in events:
                     self._show(event)
                     await self.outlet.room()
+            await self._jobs(session)
+
+    async def _jobs(self, session: Session) -> None:
+        if self.ended_by:
+            return
+        with anyio.CancelScope() as self._left:
+            for job in await session.background.leave(JOBS):
+                tell(f"Stopped, as it was still running in the background: {job.title}")
 
     def _show(self, event: Event) -> None:
         self.heard = time.monotonic()
@@ -187,7 +197,9 @@ class Run:
 
     def _signalled(self, code: int) -> None:
         again, self.ended_by = bool(self.ended_by), code
-        if self._session and not again:
+        if self._left:
+            self._left.cancel()
+        elif self._session and not again:
             self._session.interrupt()
         elif self._whole:
             self._whole.cancel()

@@ -13,7 +13,7 @@ FULL_MARK = b"\n[harness: output beyond 64 MiB is not saved]\n"
 class Capture:
     """Feed it the bytes; then ask for the text.
 
-    `file` is made only when the output outgrows memory or the bound that is asked for.
+    `file` is made only when the output outgrows memory or the bound that is asked for, or is wanted live.
     """
 
     def __init__(self, file: Path) -> None:
@@ -24,13 +24,21 @@ class Capture:
         self._tail_size = 0
         self._file: BinaryIO | None = None
         self._saved = 0
+        self._live = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def live(self) -> None:
+        """From now on the file has everything, as it comes. Raises OSError where it cannot be written."""
+        self._live = True
+        self._save(b"")
 
     def feed(self, data: bytes) -> None:
         self.total += len(data)
         room = WHOLE - len(self._head)
         if room > 0:
             self._head += data[:room]
+            if self._live:
+                self._save(data[:room])
             data = data[room:]
         if not data:
             return
@@ -54,14 +62,14 @@ class Capture:
         if self.total == len(self._head) + len(tail):
             whole = (bytes(self._head) + tail).decode(errors="replace")
             if len(whole) <= limit:
-                self.close()
+                self._ended()
                 return whole, None
             first, last = whole, whole
         else:
             first = self._head.decode(errors="replace")
             last = tail[-WHOLE:].decode(errors="replace")
         self._save(b"")
-        self.close()
+        self._ended()
         first, last = _head_of(first, limit // 2), _tail_of(last, limit // 2)
         missing = max(0, self.total - len(first.encode()) - len(last.encode()))
         return f"{first}\n[... {missing:,} bytes not shown ...]\n{last}", self._path
@@ -70,6 +78,10 @@ class Capture:
         if self._file:
             self._file.close()
             self._file = None
+
+    def _ended(self) -> None:
+        if not self._live:
+            self.close()
 
     def _save(self, data: bytes) -> None:
         if self._saved >= SAVED_CAP:
@@ -84,6 +96,8 @@ class Capture:
         self._saved += self._file.write(data)
         if self._saved >= SAVED_CAP:
             self._file.write(FULL_MARK)
+        if self._live:
+            self._file.flush()
 
 
 def _head_of(text: str, limit: int) -> str:

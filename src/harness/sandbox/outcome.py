@@ -13,6 +13,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlasts:
+    """Its time is over and it still runs. Who goes on with its stream lets it run on, to its `Finished`.
+
+    `output` is what it printed so far, bounded as in `Finished`; `saved` holds all of it, and more as it comes.
+    `running`: what is at work, as command lines.
+    """
+
+    output: str
+    saved: Path
+    elapsed: float
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """How a command ended.
 

@@ -4,6 +4,7 @@ One selector watches the output pipe and the process itself, so that a backgroun
 cannot keep us waiting; the selector's own descriptor is what the event loop waits for.
 """
 
+import math
 import os
 import selectors
 import subprocess
@@ -38,13 +39,14 @@ _STEP = 16  # reads before the event loop gets a turn
 @dataclass(slots=True)
 class Ran:
     """`status` as subprocess has it: negative for a signal. `elapsed` in seconds. `running`: what the time-out
-    ended, as command lines."""
+    found at work, as command lines. `outlasts`: it has not ended, only its time has."""
 
     capture: Capture
     status: int = 0
     elapsed: float = 0.0
     timed_out: bool = False
     flooded: bool = False
+    outlasts: bool = False
     running: tuple[str, ...] = field(default=())
 
 
@@ -71,9 +73,18 @@ async def run(
 
 
 async def follow(
-    command: "Command", launch: Launch, saved: Path, *, timeout: float, watch: Watch | None = None
+    command: "Command",
+    launch: Launch,
+    saved: Path,
+    *,
+    timeout: float,
+    watch: Watch | None = None,
+    outlast: bool = False,
 ) -> AsyncGenerator[Progress | Contact | Ran, None]:
-    """`run` for what was started before; `elapsed` counts from here."""
+    """`run` for what was started before; `elapsed` counts from here.
+
+    With `outlast` the time-out kills nothing: then there is a `Ran` that `outlasts`, and the stream goes on.
+    """
     way = launch.way
     began = time.monotonic()
     ran, pending = Ran(Capture(saved)), bytearray()
@@ -87,7 +98,12 @@ async def follow(
                 await way.enter()
                 command.watch.register(way.wake, selectors.EVENT_READ)
             shown, live = began, False
-            while (left := began + timeout + (way.waited if way else 0) - time.monotonic()) > 0:
+            while (left := began + timeout + (way.waited if way else 0) - time.monotonic()) > 0 or outlast:
+                if left <= 0:
+                    outlast, timeout = False, math.inf
+                    yield _outlasting(ran, command, began)
+                    ran.outlasts = False
+                    continue
                 ended = await command.ready(min(left, PROGRESS_INTERVAL if pending else HEARTBEAT))
                 for contact in way.contacts() if way else ():
                     yield contact
@@ -195,6 +211,13 @@ def start(launch: Launch, stack: ExitStack) -> Command:
     command.watch.register(read, selectors.EVENT_READ)
     command.watch.register(command.exit, selectors.EVENT_READ)
     return command
+
+
+def _outlasting(ran: Ran, command: Command, began: float) -> Ran:
+    ran.capture.live()
+    ran.outlasts, ran.elapsed = True, time.monotonic() - began
+    ran.running = reaper.running(command.process.pid)
+    return ran
 
 
 def _widen(pipe: int) -> None:

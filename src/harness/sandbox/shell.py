@@ -15,7 +15,7 @@ from harness.sandbox import aftermath, prelude, probe, process, programs, ready
 from harness.sandbox.guard import Guard
 from harness.sandbox.hints import hints
 from harness.sandbox.launch import Bwrap, Launcher, Unsandboxed
-from harness.sandbox.outcome import Finished, Progress
+from harness.sandbox.outcome import Finished, Outlasts, Progress
 from harness.sandbox.policy import Policy
 from harness.sandbox.ready import Ready, Run
 from harness.sandbox.restore import Memory
@@ -49,6 +49,7 @@ class SandboxShell:
         self._said_user = self._asked = False
         self._ready: Ready | None = None
         self._ahead, self._over = False, ExitStack()
+        self._running = 0  # commands, those in the background included
         self._memory = Memory()
 
     def check(self) -> str:
@@ -64,7 +65,7 @@ class SandboxShell:
         takes its time over a namespace, and the next sandbox needs the same placeholders.
         """
         self._ahead = True
-        if self._plain or self._ready or not self._asked:
+        if self._plain or self._ready or not self._asked or self._running:  # what runs may change what it stands on
             return
         try:
             policy = self._policy()
@@ -84,33 +85,44 @@ class SandboxShell:
         self._over.close()
 
     async def run(
-        self, command: str, cwd: Path, *, timeout: float
-    ) -> AsyncGenerator[Progress | Contact | Finished, None]:
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+    ) -> AsyncGenerator[Progress | Contact | Outlasts | Finished, None]:
         """Yield live output and at last one `Finished`; closing or cancelling kills everything first.
 
-        `timeout` is in seconds. Raises SandboxUnavailable where no sandbox can be had, and OSError where `cwd`
-        is gone or the shell cannot be started.
+        `timeout` is in seconds; with `outlast` it is told by an `Outlasts` and kills nothing. Raises
+        SandboxUnavailable where no sandbox can be had, and OSError where `cwd` is gone or the shell cannot be started.
         """
         self._asked = True
         policy = self._policy()
-        with ExitStack() as stack:
+        with ExitStack() as counted, ExitStack() as stack:
+            self._running += 1
+            counted.callback(self._ended)
             run = await self._begin_ready(command, policy, cwd, stack) or self._begin(command, policy, cwd, stack)
             made = run.launch.made
             if made:
                 self._memory.take(made.disk.protection.read_only)
+            lasted = False
             saved = self._results / f"bash-{os.getpid()}-{next(self._numbers)}.txt"
-            following = process.follow(run.process, run.launch, saved, timeout=timeout, watch=run.guard)
+            following = process.follow(
+                run.process, run.launch, saved, timeout=timeout, watch=run.guard, outlast=outlast
+            )
             async with aclosing(following) as stream:
                 async for item in stream:
                     if not isinstance(item, process.Ran):
                         yield item
+                    elif item.outlasts:
+                        lasted = True
+                        yield Outlasts(item.capture.text(SUCCESS_LIMIT)[0], saved, item.elapsed, item.running)
                     else:
                         finished = self._finish(item, run, policy)
                         # Before the last word: who has read it finds nothing of ours in the project.
                         self._over.push(stack.pop_all())
-                        if not self._ahead:
+                        if not self._ahead or lasted:  # of a job nobody may come after
                             self._over.close()
                         yield finished
+
+    def _ended(self) -> None:
+        self._running -= 1
 
     async def _begin_ready(self, command: str, policy: Policy, cwd: Path, stack: ExitStack) -> Run | None:
         waiting, self._ready = self._ready, None

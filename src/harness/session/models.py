@@ -23,6 +23,9 @@ class Models:
         self.now = found
         return found
 
+    async def current(self) -> Provider:
+        return self.now
+
     async def aclose(self) -> None:
         for provider in (*self._former, self.now):
             await provider.aclose()

@@ -33,6 +33,7 @@ from harness.providers.port import Provider, Request, Told
 from harness.request import Interrupt
 from harness.sandbox import open_shell
 from harness.session import life
+from harness.session.background import Background
 from harness.session.clerk import Clerk, restored
 from harness.session.models import Models
 from harness.session.origin import Origin
@@ -72,7 +73,8 @@ class Session:
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
         shell = open_shell(self._policy, results, sandboxed=sandboxed, gate=gate)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
-        context.seen = seen = Seen()
+        self.background = Background(options, tasks, lambda: self.mode, self._kept)
+        context.seen, context.jobs = (seen := Seen()), self.background.jobs
         self._clerk = Clerk(origin.journal, self._live, seen)
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
@@ -162,7 +164,7 @@ class Session:
 
         return Classifier(
             self._tasks,
-            self.connect_classifier or self._own_provider,
+            self.connect_classifier or self.models.current,
             self._chosen.auto_mode,
             lambda: self.said,
             self._facts,
@@ -170,13 +172,10 @@ class Session:
             heartbeat=self._options.heartbeat,
         )
 
-    async def _own_provider(self) -> Provider:
-        return self.models.now
-
     def _facts(self) -> dict[str, str]:
         memory = "\n\n".join(file.text for file in self.memory.files)
         facts = {"directory": str(self._deps.calls.context.cwd), "project": str(self._cwd)}
-        return {**facts, "what holds commands": self.sandbox_note, "standing instructions": memory}
+        return facts | {"what holds commands": self.sandbox_note, "standing instructions": memory}
 
     @property
     def tasks(self) -> TaskGroup:

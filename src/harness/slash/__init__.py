@@ -48,6 +48,7 @@ COMMANDS: dict[str, Slash] = {
     ),
     "rename": Slash("sessions:rename", "name this session", "NAME"),
     "export": Slash("sessions:export", "write this session as Markdown, or as JSON", "[FILE]"),
+    "tasks": Slash("tasks:tasks", "list what runs in the background, or stop it", "[stop ID]"),
     "mode": Slash("basic:mode", "show the permission mode, or change it", "[MODE]"),
 }
 

@@ -15,6 +15,8 @@ TOOLS = {
     "Glob": "glob",
     "Grep": "grep",
     "Read": "read",
+    "TaskOutput": "taskoutput",
+    "TaskStop": "taskstop",
     "TodoWrite": "todo",
     "ToolSearch": "toolsearch",
     "WebFetch": "webfetch",

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from harness.errors import SandboxUnavailable, ToolError
 from harness.network.contact import Contact
 from harness.paths import within
 from harness.tools.input import ToolInput
-from harness.tools.tool import Context, Finished, Output, Progress, Stream, Tool
+from harness.tools.tool import Context, Finished, Outlasts, Output, Progress, Stream, Tool
 
 DEFAULT_MS, MAX_MS = 120_000, 600_000
 LONG = 1.0  # seconds from which the duration is worth a line
@@ -24,8 +24,9 @@ DESCRIPTION = """\
 Runs a bash command line and returns its output (stdout and stderr together), exit status and, where it matters, \
 what went wrong.
 Each call is a new shell: the working directory is kept, variables and functions are not. There is no terminal and \
-stdin is empty: use flags that need no answer. /tmp is emptied after each call and background processes end with it. \
-Long output is cut in the middle and saved whole to a file that is named.\
+stdin is empty: use flags that need no answer. /tmp is emptied after each call and what it started with & ends with \
+it: servers and watchers need run_in_background. Long output is cut in the middle and saved whole to a file that is \
+named.\
 """
 
 # What exit status 1 means where it is an answer and not a failure.
@@ -50,7 +51,7 @@ class BashInput(ToolInput):
         default=None, ge=1, description=f"Limit in milliseconds (default {DEFAULT_MS}, at most {MAX_MS})"
     )
     description: str | None = Field(default=None, description="What it does, in five to ten words")
-    run_in_background: bool = Field(default=False, description="Not available yet")
+    run_in_background: bool = Field(default=False, description="Return at once; output goes to a file, its end is told")
     dangerouslyDisableSandbox: bool = Field(  # noqa: N815  the customary name
         default=False, description="Run outside the sandbox; only when the user asked for it"
     )
@@ -72,9 +73,9 @@ def effects(args: BashInput, cwd: Path) -> Sequence[Effect]:
 
 
 async def call(args: BashInput, context: Context) -> Stream:
-    if args.run_in_background:
+    if args.run_in_background and context.jobs is None:
         raise ToolError(
-            "run_in_background is not there yet: a background process would end with its call.",
+            "run_in_background is switched off in this session.",
             "Run it in the foreground with a `timeout`; start a server with & and use it in the same command.",
         )
     if args.dangerouslyDisableSandbox:
@@ -84,21 +85,59 @@ async def call(args: BashInput, context: Context) -> Stream:
         )
     if not context.cwd.is_dir():
         raise ToolError(f"The working directory {context.cwd} is gone.", "Make it again, or ask the user.")
-    seconds = _milliseconds(args.timeout) / 1000
-    async with aclosing(_run(args.command, context, seconds)) as stream:
+    seconds = 0.0 if args.run_in_background else _milliseconds(args.timeout) / 1000
+    async with aclosing(_run(args, context, seconds)) as stream:
         async for item in stream:
             yield _output(args.command, item, context, seconds) if isinstance(item, Finished) else item
 
 
-async def _run(command: str, context: Context, seconds: float) -> AsyncGenerator[Progress | Contact | Finished, None]:
+async def _run(
+    args: BashInput, context: Context, seconds: float
+) -> AsyncGenerator[Progress | Contact | Finished | Output, None]:
+    """Its stream; where the command outlasts its time, its job goes on with that and we end."""
+    jobs, command = context.jobs, args.command
+    outlast = jobs is not None and (args.run_in_background or (jobs.outlast and _may_outlast(command, context.cwd)))
     try:
-        async with aclosing(context.shell.run(command, context.cwd, timeout=seconds)) as stream:
+        stream = context.shell.run(command, context.cwd, timeout=seconds, outlast=outlast)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(aclosing(stream))
             async for item in stream:
-                yield item
+                if not isinstance(item, Outlasts):
+                    yield item
+                elif jobs is not None:
+                    stack.pop_all()
+                    job = jobs.adopt(stream, item, command, args.description or "", context.call_id)
+                    yield _moved(item, job.id, seconds)
+                    return
     except SandboxUnavailable as error:
         raise ToolError(error.what, error.mend) from error
     except OSError as error:
         raise ToolError(f"The shell could not be started: {error}", "`harness doctor` checks it.") from error
+
+
+def _may_outlast(command: str, cwd: Path) -> bool:
+    """Whether more time may help: not for a mere wait, and not for git, whose locks would stay (`conventions.md` 4)."""
+    from harness.permissions.bash.parse import parse  # noqa: PLC0415  loads tree_sitter
+
+    script = parse(command, cwd, Path("~"))
+    first = script.commands[0].program if script.commands else "sleep"
+    words = (word.text.rpartition("/")[2] for command in script.commands for word in command.words)
+    return not script.unreadable and first != "sleep" and "git" not in words
+
+
+def _moved(so_far: Outlasts, job: str, seconds: float) -> Output:
+    """It runs on in the background."""
+    told = "You are told when it ends; TaskOutput and TaskStop take the id."
+    lines = [f"Running in the background as {job}. Output: {so_far.saved}", told]
+    if seconds:
+        head = f"Command did not complete within its {seconds:g}s timeout and was moved to the background"
+        lines = [so_far.output.rstrip("\n"), f"{head} as {job}. Output: {so_far.saved}", told]
+        lines += ["Still at work: " + "; ".join(so_far.running)] if so_far.running else []
+    text = "\n".join(line for line in lines if line)
+    data = {"stdout": so_far.output, "stderr": "", "interrupted": False, "isImage": False, "backgroundTaskId": job}
+    if seconds:
+        data["timedOutAfterMs"] = round(seconds * 1000)
+    return Output.text(text, data={**data, "persistedOutputPath": str(so_far.saved)})
 
 
 def _milliseconds(asked: int | None) -> int:

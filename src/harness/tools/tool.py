@@ -8,24 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from harness.effects import Effect
+from harness.effects import Effect, Writes
 from harness.files import Files
 from harness.messages import Text, UserPart
 from harness.network.contact import Contact
-from harness.sandbox.outcome import Finished, Progress
+from harness.sandbox.outcome import Finished, Outlasts, Progress
 
 if TYPE_CHECKING:  # a session makes a `Context` before it needs any input model
     from pydantic import BaseModel
 
+    from harness.jobs import Jobs
     from harness.network.wire import Wire
 
-# `Finished` and `Progress` are defined where they are made, a layer below; tools know them from here.
+# `Finished`, `Outlasts` and `Progress` are defined where they are made, a layer below; tools know them from here.
 __all__ = [
     "Contact",
     "Context",
     "FileSeen",
     "Finished",
     "Input",
+    "Outlasts",
     "Output",
     "Progress",
     "Seen",
@@ -56,8 +58,8 @@ class Shell(Protocol):
     """Runs a command line for the Bash tool: the session binds it to a sandbox and a policy."""
 
     def run(
-        self, command: str, cwd: Path, *, timeout: float
-    ) -> "AsyncGenerator[Progress | Contact | Finished, None]": ...
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+    ) -> "AsyncGenerator[Progress | Contact | Outlasts | Finished, None]": ...
 
     def prepare(self, cwd: Path) -> None:
         """Make ready for the next command, while the model thinks."""
@@ -109,7 +111,8 @@ class Context:
     `decided` maps a path as written to the real place (`Files.real`) that was decided on: set for every path in a
     call's effects once it is allowed. Without an entry only places inside the roots are opened. `seen` goes by
     real places. `hidden` are gitignore-style globs, anchored at `/`, of what Glob and Grep must not show. `search`
-    finds specs of tools that are not in the request.
+    finds specs of tools that are not in the request. `jobs` is None where nothing may run in the background.
+    `call_id` is the call that was allowed last: one that starts something runs alone.
     """
 
     cwd: Path
@@ -124,9 +127,18 @@ class Context:
     pages: dict[str, tuple[float, str, int]] = field(default_factory=dict)  # of the web: when, text, status
     wire: "Wire | None" = None  # how they are reached; None is the machine's own way
     search: Callable[[str, int], Sequence[dict[str, Any]]] = lambda _query, _limit: ()
+    jobs: "Jobs | None" = None
+    call_id: str = ""
 
     def prepare_shell(self) -> None:
         self.shell.prepare(self.cwd)
+
+    def allow(self, call_id: str, effects: Sequence[Effect], real: Mapping[Path, Path]) -> None:
+        """This call may run now, and its paths lead there."""
+        self.call_id = call_id
+        self.decided.update(real)
+        if any(isinstance(effect, Writes) for effect in effects):
+            self.shell.discard()
 
 
 Stream = AsyncGenerator[Progress | Contact | Output, None]

@@ -1,0 +1,98 @@
+"""Background jobs through the whole program: what the model is told, and that nothing outlives a session."""
+
+import signal
+import sys
+
+import pytest
+
+from tests.scenarios.house import BYPASS, STREAM, House, bash, call, gone
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux")
+
+NEVER = "sleep 616.25"
+
+
+def test_the_end_is_told_with_the_next_request_and_as_events(house: House):
+    done = house.ask(
+        {"calls": [bash("echo hi; touch over; exit 3", run_in_background=True, description="greet")]},
+        {"calls": [bash("until [ -e over ]; do sleep 0.02; done; sleep 0.2")]},
+        {"text": "Done."},
+        flags=(*STREAM, *BYPASS),
+    )
+    messages = done.asked[-1].messages
+    assert [message["role"] for message in messages[-3:]] == ["assistant", "tool", "user"]
+    told = messages[-1]["content"]
+    assert told.startswith("<task-notification>\nBackground job b")
+    assert "exit status 3" in told
+    assert "\nhi\n" in told
+    (started,), (updated,), (ended,) = (
+        done.of("system", f"task_{kind}") for kind in ("started", "updated", "notification")
+    )
+    uses = [block for line in done.of("assistant") for block in line["message"]["content"] if "id" in block]
+    assert started["tool_use_id"] == uses[0]["id"]
+    assert (started["description"], started["task_type"]) == ("greet", "local_bash")
+    assert updated["patch"] == {"status": "failed"}
+    assert ended["status"] == "failed"
+    assert ended["task_id"] == started["task_id"]
+    assert all(line["session_id"] and line["uuid"] for line in (started, updated, ended))
+    assert "result" in done.lines[-1]["type"]
+
+
+def test_its_file_is_read_by_tools_and_by_commands(house: House):
+    done = house.ask(
+        {"calls": [bash("echo needle; touch over", run_in_background=True)]},
+        {
+            "when": {"result": r"Output: (?P<file>\S+)"},
+            "calls": [bash("until [ -e over ]; do sleep 0.02; done; sleep 0.1; cat {{file}}")],
+        },
+        {"when": {"any_result": r"Output: (?P<file>\S+)"}, "calls": [call("Read", file_path="{{file}}")]},
+        {"when": {"any_result": r"Output: (?P<file>\S+)"}, "calls": [call("Grep", pattern="needle", path="{{file}}")]},
+        {"text": "Done."},
+        flags=(*STREAM, "--allowedTools", "Bash"),  # in default mode: the file is free to read
+    )
+    _, cat, read, grep = done.results
+    assert "needle" in cat
+    assert "needle" in read
+    assert "bash-" in grep
+    assert done.result["permission_denials"] == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_outlives_the_session(house: House, sent: signal.Signals):
+    steps = ({"calls": [bash(f"setsid {NEVER} & {NEVER}", run_in_background=True)]}, {"text": "Done."})
+    with house.live(*steps) as run:
+        run.until(lambda: run.saw("result") and not gone(NEVER, 0))
+        done = run.ended(sent)
+        assert gone(NEVER)
+    assert done.code == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 0}[sent]
+
+
+@pytest.mark.long
+def test_what_never_ends_is_killed_after_the_result(house: House):
+    done = house.acts(bash(NEVER, run_in_background=True))
+    assert done.code == 0
+    assert done.seconds > 5
+    assert f"Stopped, as it was still running in the background: {NEVER}" in done.err
+    assert gone(NEVER)
+
+
+def test_without_a_person_time_is_over_when_it_is_over(house: House):
+    done = house.acts(bash("cat <(sleep 617.25)", timeout=200))
+    assert "was killed" in done.results[0]
+
+
+def test_it_can_be_switched_off(house: House):
+    done = house.acts(
+        bash("true", run_in_background=True),
+        call("TaskOutput", task_id="x"),
+        env={"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"},
+    )
+    assert "switched off" in done.results[0]
+    assert "switched off" in done.results[1]
+
+
+def test_a_rule_may_forbid_it(house: House):
+    house.settings(permissions={"deny": ["Bash(run_in_background:true)"]})
+    done = house.acts(bash("true", run_in_background=True), bash("echo fine"))
+    assert "Permission denied" in done.results[0]
+    assert done.results[1] == "fine"
