@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check long test-servers format clean
+.PHONY: demo test escapes check long test-servers format clean
 
 demo: .venv/installed  ## the main job with a scripted model: no key, no network, real tools, real sandbox
 	$(BIN)/harness demo --yes
 
 test: .venv/installed  ## the tests, under two minutes on two cores
-	$(BIN)/pytest -m 'not long' -n 2 --dist worksteal
+	$(BIN)/pytest -m 'not long and not suite' -n 2 --dist worksteal
+
+escapes: .venv/installed  ## 75 attacks and pieces of ordinary work against the sandbox, as root and as a normal user
+	$(BIN)/pytest -m suite -n 2
 
 check: .venv/installed  ## format, lint with size limits, strict types, import layers
 	$(BIN)/ruff format --check src tests

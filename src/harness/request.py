@@ -10,7 +10,7 @@ from harness.errors import ProviderError
 from harness.events import Event, Progress
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
 
-AHEAD = 0.001  # seconds after which a request has been sent: what is made ready then delays nothing
+AHEAD = 0.05  # seconds: a server that answers sooner leaves no time to make anything ready
 
 
 class Interrupt:

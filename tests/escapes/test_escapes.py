@@ -15,14 +15,16 @@ def suite(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.suite
+@pytest.mark.timeout(600)
 def test_everything_is_as_expected():
     done = suite()
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"uid {os.geteuid()}" in done.stdout
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.suite
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is a normal user already; only root can also run the half of root")
 def test_everything_is_as_expected_for_a_normal_user_too():
     done = suite("--user")

@@ -53,7 +53,8 @@ class Journal:
 
         Where we may not write, no command may either. Raises OSError for any other failure.
         """
-        missing = [one for one in placeholders if not os.path.lexists(one.path)]  # else another command's: it has it
+        by_path = {one.path: one for one in placeholders}  # a directory may be writable by several rules
+        missing = [one for one in by_path.values() if not os.path.lexists(one.path)]  # else another command's: it has it
         records = "".join(_record(placeholder) for placeholder in missing)
         os.lseek(self._descriptor, 0, os.SEEK_END)
         os.write(self._descriptor, records.encode())
@@ -61,6 +62,8 @@ class Journal:
         for placeholder in missing:
             try:
                 _make(placeholder, owner)
+            except FileExistsError:
+                pass  # another command's, meanwhile
             except OSError as error:
                 if error.errno not in _NOT_OURS:
                     raise
