@@ -54,7 +54,9 @@ class Journal:
         Where we may not write, no command may either. Raises OSError for any other failure.
         """
         by_path = {one.path: one for one in placeholders}  # a directory may be writable by several rules
-        missing = [one for one in by_path.values() if not os.path.lexists(one.path)]  # else another command's: it has it
+        missing = [
+            one for one in by_path.values() if not os.path.lexists(one.path)
+        ]  # else another command's: it has it
         records = "".join(_record(placeholder) for placeholder in missing)
         os.lseek(self._descriptor, 0, os.SEEK_END)
         os.write(self._descriptor, records.encode())
