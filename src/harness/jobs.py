@@ -75,7 +75,7 @@ class Jobs:
         self.outlast = outlast
         self._jobs: dict[str, Job] = {}
         self._events: deque[Event] = deque()
-        self._news = anyio.Event()
+        self._news, self._unwatched = anyio.Event(), False
 
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs.values())
@@ -156,12 +156,18 @@ class Jobs:
             yield self._events.popleft()
 
     async def watch(self) -> AsyncGenerator[Event, None]:
-        """`news`, as they come, without end."""
+        """`news`, as they come, until `unwatch`."""
         while True:
             for event in self.news():
                 yield event
+            if self._unwatched:
+                return
             self._news = anyio.Event()
             await self._news.wait()
+
+    def unwatch(self) -> None:
+        self._unwatched = True
+        self._news.set()
 
     def _tell(self, subtype: Any, job: Job, **data: Any) -> None:
         call = {"tool_use_id": job.call_id} if job.call_id else {}

@@ -92,8 +92,13 @@ def _servers(host: Host) -> "Servers":
     return host.session.servers
 
 
-async def no_task(host: Host, request: Request) -> Json:
-    raise BadRequest(f"There is no task {_text(request, 'task_id')!r} that runs.")
+async def stop_task(host: Host, request: Request) -> Json:
+    jobs, name = host.session.background.jobs, _text(request, "task_id")
+    job = jobs.get(name) if jobs else None
+    if jobs is None or job is None or job.state != "running":
+        raise BadRequest(f"There is no task {name!r} that runs.")
+    await jobs.stop(job)
+    return {}
 
 
 async def again(_host: Host, _request: Request) -> Json:
@@ -111,7 +116,7 @@ HANDLERS: dict[str, Handle] = {
     "mcp_status": mcp_status,
     "mcp_reconnect": mcp_reconnect,
     "mcp_toggle": mcp_toggle,
-    "stop_task": no_task,
+    "stop_task": stop_task,
 }
 # Those that ask the program something themselves, and so must not keep its answers from being read.
 BESIDE = frozenset({"mcp_status", "mcp_reconnect", "mcp_toggle"})

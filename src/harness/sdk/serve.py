@@ -31,6 +31,7 @@ from harness.turn import Turn
 
 # The line types that SDKs know; our others say nothing that they could use.
 TOLD = frozenset({"system", "assistant", "user", "result", "stream_event", "tool_progress", "conversation_reset"})
+JOBS = 5.0  # seconds for background jobs to end by themselves, once nothing more is said
 
 
 def main(words: Sequence[str]) -> int:
@@ -50,7 +51,7 @@ def main(words: Sequence[str]) -> int:
 
 def _options(asked: Asked) -> SessionOptions:
     options = SessionOptions.from_flags(asked.flags, interactive=asked.flags.prompt_tool == "stdio")
-    return replace(options, apart=asked.flags.partial_messages)
+    return replace(options, apart=asked.flags.partial_messages, served=True)
 
 
 def _log(asked: Asked, stack: ExitStack) -> Callable[[str], None]:
@@ -150,11 +151,17 @@ class Host:
         self._result: Result | None = None
         self._asking: dict[str, Source] = {}
         self._input: Source | None = None
-        self._terminated = False
+        self._terminated = self._silent = False
+        self._left: anyio.CancelScope | None = None  # the wait for what runs in the background
 
     @property
     def busy(self) -> bool:
         return self._current is not None
+
+    @property
+    def _over(self) -> bool:
+        """Nothing is said any more, or listened to, and nothing is to be answered."""
+        return not self.busy and (self._terminated or (self._silent and not self.queue))
 
     async def run(self, lines: AsyncGenerator[Any, None], early: Sequence[Json | str | Eof]) -> int:
         """Until there is no more input and no prompt waits; the exit code."""
@@ -162,9 +169,12 @@ class Host:
         async with Mux[Item](self.session.tasks) as mux:
             for line in early:
                 await self._take(line, mux)
-            if not any(isinstance(line, Eof) for line in early):
+            if not self._silent:
                 self._input = mux.add(lines, paced=False)
             self._begin(mux)
+            mux.add(self.session.background.watch())
+            if self._over:
+                self.session.background.unwatch()
             async for item in mux:
                 match item:
                     case dict() | str() | Eof():
@@ -176,9 +186,21 @@ class Host:
                     case _:
                         await self._show(item, mux)
                 self._begin(mux)
+                if self._over:
+                    self.session.background.unwatch()
+            await self._leave(mux)
         if self._terminated:
             return EXIT_TERMINATED
         return self._result.exit_code if self._result and self._result.is_error else EXIT_OK
+
+    async def _leave(self, mux: Mux[Item]) -> None:
+        """What runs in the background has a little time; every job that was told of is told to its end."""
+        with anyio.CancelScope() as self._left:
+            await self.session.background.leave(0 if self._terminated else JOBS)
+        await self.session.background.leave()
+        for event in self.session.background.news():
+            if not (self._result and self._result.is_error):  # an error result must be the last word
+                await self._show(event, mux)
 
     def _begin(self, mux: Mux[Item]) -> None:
         if self._current is None and self.queue and not self._terminated:
@@ -189,6 +211,7 @@ class Host:
 
     async def _take(self, line: Json | str | Eof, mux: Mux[Item]) -> None:
         """Something that the program said."""
+        self._silent |= isinstance(line, Eof)
         if isinstance(line, str):
             _tell(f"Warning: {line}")
         if not isinstance(line, dict):
@@ -297,6 +320,10 @@ class Host:
     def _terminate(self) -> None:
         self._terminated = True
         self.session.interrupt()
+        if self._left:
+            self._left.cancel()
+        if self._over:
+            self.session.background.unwatch()
         if self._input:
             self._input.drop()
 

@@ -31,11 +31,16 @@ class Background:
         yield from map(self._kept, self.jobs.news() if self.jobs else ())
 
     async def watch(self) -> AsyncGenerator[Event, None]:
-        """The same as it comes, without end: for a surface that waits."""
+        """The same as it comes, until `unwatch`: for a surface that waits."""
         if self.jobs:
             async with aclosing(self.jobs.watch()) as events:
                 async for event in events:
                     yield self._kept(event)
+
+    def unwatch(self) -> None:
+        """Let `watch` end, once all is said."""
+        if self.jobs:
+            self.jobs.unwatch()
 
     async def leave(self, patience: float = 0.0) -> Sequence[Job]:
         """Let what runs end by itself, that many seconds, and stop the rest; those that had to be stopped."""
