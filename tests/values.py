@@ -70,7 +70,7 @@ def _events() -> st.SearchStrategy[Event]:
     calls = good_calls | bad_calls
     deltas: st.SearchStrategy[Delta] = st.builds(TextDelta, texts) | st.builds(ThinkingDelta, texts)
     deltas |= st.builds(ToolInputDelta, st.integers(0, 2), ids, texts, texts)
-    retry = {"attempt": 1, "max_retries": 3, "retry_delay_ms": 500, "error_status": 503}
+    retry = {"attempt": 1, "max_retries": 3, "retry_delay_ms": 500, "error_status": 503, "error": "server_error"}
     system = st.builds(lambda text: System(subtype="api_retry", data={**retry, "message": text}), texts)
     system |= st.builds(lambda data: System(subtype="init", data=data), inputs)
     denials = st.lists(st.builds(Denial, tool_name=texts, tool_use_id=ids, tool_input=inputs), max_size=2).map(tuple)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from importlib import resources
 from typing import get_args
 
 from harness import events
@@ -21,6 +22,11 @@ def _type_name(annotation: object) -> str:
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     return re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(annotation))
+
+
+def print_schema() -> None:
+    """The JSON Schema of a line of stream-json."""
+    print(resources.files("harness").joinpath("stream-json.schema.json").read_text("utf-8"), end="")  # noqa: T201
 
 
 def print_events() -> None:

@@ -33,11 +33,14 @@ def _sandbox(argv: Sequence[str]) -> int:
 
 
 def _events(argv: Sequence[str]) -> int:
-    from harness.catalogue import print_events  # noqa: PLC0415
+    from harness.catalogue import print_events, print_schema  # noqa: PLC0415
 
+    if list(argv) not in ([], ["--schema"]):
+        raise UsageError(f"harness events takes no arguments but --schema, not {argv[0]!r}.", "Run: harness events")
     if argv:
-        raise UsageError(f"harness events takes no arguments, not {argv[0]!r}.", "Run: harness events")
-    print_events()
+        print_schema()
+    else:
+        print_events()
     return EXIT_OK
 
 

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from harness.scripted.script import steps
 from harness.scripted.server import Received, Server, running
+from tests import schema
 
 COMMAND = [sys.executable, "-m", "harness"]
 STREAM = ("--output-format", "stream-json")
@@ -48,7 +50,8 @@ class Done:
 
     @property
     def lines(self) -> list[Json]:
-        return [json.loads(line) for line in self.out.splitlines()]
+        """What was printed, each line held to the published schema."""
+        return list(_lines(self.out))
 
     @property
     def result(self) -> Json:
@@ -190,11 +193,16 @@ class House:
                 reader.join()
 
 
+@lru_cache(16)
+def _lines(out: str) -> tuple[Json, ...]:
+    return tuple(schema.valid(json.loads(line)) for line in out.splitlines())
+
+
 def _read(run: Live) -> None:
     assert run.process.stdout is not None
     with run.process.stdout as out:
         for line in out:
-            run.lines.append(json.loads(line))
+            run.lines.append(schema.valid(json.loads(line)))
 
 
 def together(runs: Mapping[str, Callable[[], Done]]) -> dict[str, Done]:

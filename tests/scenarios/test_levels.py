@@ -33,7 +33,8 @@ def test_nothing_runs_without_the_users_word(refusing: House):
 def test_a_session_may_want_to_fail_at_once(refusing: House):
     refusing.settings(sandbox={"failIfUnavailable": True})
     done = refusing.acts(call("Read", file_path="seen"))
-    assert (done.code, done.out, done.asked) == (1, "", [])
+    assert (done.code, done.asked) == (1, [])
+    assert (len(done.lines), done.result["terminal_reason"]) == (1, "turn_setup_failed")
     assert "user.max_user_namespaces" in done.err
 
 

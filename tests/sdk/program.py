@@ -12,6 +12,7 @@ from typing import Any
 from harness.scripted.script import steps
 from harness.scripted.server import Server, running
 from tests.scenarios.house import COMMAND, House
+from tests.schema import told
 
 Json = dict[str, Any]
 FLAGS = ("--output-format", "stream-json", "--verbose", "--system-prompt", "")
@@ -84,7 +85,7 @@ class Program:
         with self.process.stdout as out:
             for raw in out:
                 assert len(raw.decode()) <= 1 << 20
-                line = json.loads(raw)
+                line = told(json.loads(raw))
                 if line["type"] == "control_request":
                     self.asked.append(line)
                     self.lines.append(line)

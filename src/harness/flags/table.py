@@ -26,7 +26,7 @@ commands:
   harness sessions list    the conversations kept here; show, export, rename, rm
   harness wire decode F    say what Harness makes of a captured answer of a model server
   harness sandbox exec     run any command in the sandbox; explain: say in words what it may do there
-  harness events           list the events of a session with their fields
+  harness events           list the events of a session with their fields; --schema: the JSON Schema of stream-json
 
 environment: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, HARNESS_CONFIG_DIR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
 exit codes: 0 ok, 1 the result is an error, 2 usage, 75 try again later, 130 interrupted, 143 terminated

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from uuid import uuid4
 
@@ -148,6 +148,8 @@ class Run:
         if self._output is None:
             self._output = output(self.flags, str(uuid4()), self.outlet)
         if isinstance(event, Result):
+            if self.why:  # not the person's wish
+                event = replace(event, errors=(self.why,), exit_code=EXIT_ERROR)
             self.result = event
         self._output.show(event)
 
