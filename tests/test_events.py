@@ -30,7 +30,7 @@ def cells(kind):
 
 def test_the_table_lists_exactly_the_events():
     assert list(ROWS) == [kind.type for kind in KINDS]
-    assert len(ROWS) == 13 + 1
+    assert len(ROWS) == 13 + 2
 
 
 def test_the_list_that_is_printed_is_the_same():
@@ -65,6 +65,9 @@ SAMPLES: list[events.Event] = [
     events.ToolProgress(call_id="c", tool="t", text="x", total_bytes=1, elapsed=1),
     events.Notice(level="error", cause="c", text="t"),
     events.PermissionRequest(id="c", call=call("c"), mode="default", reason="r"),
+    events.SubagentEvent(
+        call_id="c", agent_id="a", event=events.UserMessage(message=ToolResult("c", ()), source="tool")
+    ),
 ]
 
 
@@ -73,7 +76,8 @@ def test_the_line_is_the_one_that_is_printed(event):
     said = cells(type(event))[-2]
     for line in StreamLines("s").of(event):
         assert f"`{line['type']}`" in said
-        assert line["type"] == event.type or f"`{line['subtype']}`" in said
+        inner = event.event.type if isinstance(event, events.SubagentEvent) else event.type
+        assert line["type"] == inner or f"`{line['subtype']}`" in said
 
 
 def test_there_is_a_sample_of_each():

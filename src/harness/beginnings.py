@@ -90,7 +90,6 @@ def init(options: SessionOptions, chosen: Settings, definitions: Definitions) ->
         "model": "",
         "permissionMode": "",
         "slash_commands": list(definitions.commands),
-        "agents": list(definitions.agents),
         "skills": list(definitions.skills),
         "plugins": [],
         "output_style": chosen.output_style,
@@ -98,3 +97,8 @@ def init(options: SessionOptions, chosen: Settings, definitions: Definitions) ->
         "claude_code_version": PROTOCOL_LEVEL,
         "harness_version": __version__,
     }
+
+
+def hook_input(session_id: str, file: Path, cwd: Path, mode: Mode) -> dict[str, Any]:
+    """What the input of every hook begins with."""
+    return {"session_id": session_id, "transcript_path": str(file), "cwd": str(cwd), "permission_mode": mode}

@@ -63,6 +63,7 @@ class Calls:
     updates: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
     offer: Callable[[ToolCall, Sequence[Effect], Ask], "Offer"] | None = None
     save: Callable[[Sequence[str]], Event] | None = None  # rules of an answer, for later sessions
+    agent: str = ""  # whose calls these are: a sub-agent's id
     classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
     checkpoints: Checkpoints | None = None
 

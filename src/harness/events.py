@@ -1,7 +1,8 @@
 """Everything that happens in a turn, as frozen values: what is stored, streamed, asserted in tests and drawn.
 
-The thirteen tags of the loop, by these exact names, and `permission_request`, the one event that waits for an
-answer. `harness events` prints this list with its fields; `docs` of each class is its first line.
+The thirteen tags of the loop, by these exact names; `permission_request`, the one event that waits for an answer;
+and `subagent`, which holds the events of a sub-agent. `harness events` prints this list with its fields; `docs` of
+each class is its first line.
 """
 
 from dataclasses import dataclass, field, replace
@@ -211,6 +212,17 @@ class PermissionRequest:
     savable: bool = False
     again: str = ""
     cwd: Path = field(default_factory=Path)
+    agent_id: str = ""  # the sub-agent whose call it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubagentEvent:
+    """An event of a sub-agent, inside the call that started it; its questions come by themselves."""
+
+    type: ClassVar[str] = "subagent"
+    call_id: str
+    agent_id: str
+    event: "Event"
 
 
 Event = (
@@ -228,6 +240,7 @@ Event = (
     | ToolProgress
     | Notice
     | PermissionRequest
+    | SubagentEvent
 )
 
 # What a journal keeps. Deltas, heartbeats and live output are for the moment only.

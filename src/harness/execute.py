@@ -12,13 +12,15 @@ from harness.asks import Answer
 from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
 from harness.effects import Reads, Writes
 from harness.errors import ToolError
-from harness.events import Denial, Event, HookPermissionResult, PermissionRequest, ToolProgress
+from harness.events import Denial, Event, HookPermissionResult, PermissionRequest, SubagentEvent, System, ToolProgress
 from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
 from harness.messages import Text, ToolCall, ToolResult
 from harness.network.contact import Contact
 from harness.permissions.decision import Allow, Ask, Decision, Deny
-from harness.tools.tool import Context, Output
+from harness.tools.tool import Context, Inner, Output, current_call
 from harness.turn import Spent
+
+Running = AsyncGenerator[Event | Spent | ToolEnd, None]
 
 
 async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent | ToolEnd, None]:
@@ -53,10 +55,14 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
         yield replace(end, result=amended(end.result, NOTHING, verdict))
         return
     calls.context.allow(prepared.call.id, prepared.effects, decided.real)
-    run, kept = _run(prepared, calls, verdict), calls.checkpoints
-    async with aclosing(kept.around(prepared.call.id, prepared.effects, run) if kept else run) as running:
+    async with aclosing(_kept(prepared, calls, _run(prepared, calls, verdict))) as running:
         async for item in running:
             yield item
+
+
+def _kept(prepared: Prepared, calls: Calls, run: Running) -> Running:
+    """The call, with what it can change kept before it, where checkpoints are."""
+    return calls.checkpoints.around(prepared.call.id, prepared.effects, run) if calls.checkpoints else run
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,9 @@ async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGe
                     answer = _of_hook(item)
     by = "hook" if answer else "user"
     if answer is None and calls.asks is not None:
-        with calls.asks.open(prepared.call.id):
+        with calls.asks.open(_question_id(prepared.call, calls)):
             yield _question(prepared, decision, calls)
-            answer = await calls.asks.wait(prepared.call.id)
+            answer = await calls.asks.wait(_question_id(prepared.call, calls))
     if answer is None:
         denied = Deny("headless", f"{decision.reason}; nobody can be asked in this run", decision.rule)
         yield _decided(prepared.call, denied)
@@ -131,12 +137,18 @@ def _with_memory(end: ToolEnd, prepared: Prepared, calls: Calls) -> ToolEnd:
     return replace(end, result=replace(end.result, parts=(*end.result.parts, *more))) if more else end
 
 
+def _question_id(call: ToolCall, calls: Calls) -> str:
+    """Calls of agents that run beside each other may have the same ids."""
+    return f"{calls.agent}:{call.id}" if calls.agent else call.id
+
+
 def _question(prepared: Prepared, ask: Ask, calls: Calls) -> PermissionRequest:
     call = prepared.call
     offer = calls.offer(call, prepared.effects, ask) if calls.offer else None
     return PermissionRequest(
-        id=call.id,
+        id=_question_id(call, calls),
         call=call,
+        agent_id=calls.agent,
         mode=calls.mode(),
         reason=ask.reason,
         suggestions=tuple(each.rule for each in offer.rules) if offer else ask.suggestions,
@@ -165,7 +177,7 @@ def _answered(prepared: Prepared, real: Mapping[Path, Path], answer: Answer, cal
     return _Decided(prepared, real, Allow(by, "allowed when asked"))
 
 
-async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenerator[Event | ToolEnd, None]:
+async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenerator[Event | Spent | ToolEnd, None]:
     call, began = prepared.call, time.monotonic()
     end: ToolEnd | None = None
     async with aclosing(_call(prepared, calls)) as running:
@@ -187,16 +199,19 @@ async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenera
     yield replace(end, result=amended(end.result, verdict, before), halt=verdict.stop)
 
 
-async def _call(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | ToolEnd, None]:
+async def _call(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | Spent | ToolEnd, None]:
     call, tool, began = prepared.call, prepared.tool, time.monotonic()
     if tool is None:  # `execute` has answered it
         return
     denied: list[Denial] = []
+    current_call.set(call.id)
     try:
         async with aclosing(tool.call(prepared.args, calls.context)) as stream:
             async for item in stream:
                 if isinstance(item, Output):
                     yield ToolEnd(_result(call, item), denied=tuple(denied), content=_content(prepared, calls.context))
+                elif isinstance(item, Inner):
+                    yield _from_inside(call, item)
                 elif isinstance(item, Contact):
                     if item.refused:
                         denied.append(contacts.denial(item))
@@ -212,6 +227,16 @@ async def _call(prepared: Prepared, calls: Calls) -> AsyncGenerator[Event | Tool
                     )
     except ToolError as error:
         yield ToolEnd(_failed(call, str(error)))
+
+
+def _from_inside(call: ToolCall, item: Inner) -> Event | Spent:
+    """An event of a sub-agent: its questions are the person's, and its tasks the session's."""
+    match item.event:
+        case PermissionRequest() | SubagentEvent() | Spent() as event:  # the second: of one that it started itself
+            return event
+        case System(subtype="task_started" | "task_notification") as event:
+            return event
+    return SubagentEvent(call_id=call.id, agent_id=item.agent, event=item.event)
 
 
 def _content(prepared: Prepared, context: Context) -> str:

@@ -4,6 +4,7 @@ docs/events.md holds the table that this module implements: which tag becomes wh
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypeGuard
 from uuid import uuid4
 
@@ -18,21 +19,25 @@ from harness.events import (
     Stopped,
     StreamEvent,
     StreamRequestStart,
+    SubagentEvent,
     System,
     ToolProgress,
     UserMessage,
 )
-from harness.messages import Assistant, Delta, TextDelta, ThinkingDelta, ToolInputDelta, ToolResult
+from harness.messages import Assistant, Delta, TextDelta, ThinkingDelta, ToolCall, ToolInputDelta, ToolResult
 
 HEARTBEAT = 30.0  # seconds between `tool_progress` lines of one call (`conventions.md` 1.5)
 
 
 class StreamLines:
     """One session's encoder. `partial` adds the deltas, as Messages-API stream events; `hooks`, what hooks do
-    (those of SessionStart are always told).
+    (those of SessionStart are always told); `subagent_text`, what sub-agents say and think.
     """
 
-    def __init__(self, session_id: str, *, partial: bool = False, hooks: bool = False) -> None:
+    def __init__(
+        self, session_id: str, *, partial: bool = False, hooks: bool = False, subagent_text: bool = False
+    ) -> None:
+        self._subagent_text = subagent_text
         self._session_id = session_id
         self._hooks = hooks
         self._partial = _Partial() if partial else None
@@ -42,8 +47,23 @@ class StreamLines:
         """The lines of one event: none for some, several for others."""
         if _about_a_hook(event) and not (self._hooks or event.data["hook_event"] == "SessionStart"):
             return
-        for line in self._bare(event):
+        lines = self._inside(event) if isinstance(event, SubagentEvent) else self._bare(event)
+        for line in lines:
             yield {**line, "session_id": self._session_id, "uuid": str(uuid4())}
+
+    def _inside(self, nested: SubagentEvent) -> Iterator[Json]:
+        """A sub-agent's calls and their results, as its caller's call; what it says only to who asks for it."""
+        event = nested.event
+        if isinstance(event, AssistantMessage) and not self._subagent_text:
+            kept = tuple(part for part in event.message.parts if isinstance(part, ToolCall))
+            event = replace(event, message=replace(event.message, parts=kept))
+            if not kept:
+                return
+        if isinstance(event, AssistantMessage | UserMessage):
+            for line in StreamLines(self._session_id)._bare(event):
+                yield {**line, "parent_tool_use_id": nested.call_id}
+        elif isinstance(event, HookPermissionResult) and event.decision == "deny":
+            yield {**_denied(event), "agent_id": nested.agent_id}
 
     def _bare(self, event: Event) -> Iterator[Json]:
         if self._partial:

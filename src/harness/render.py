@@ -14,6 +14,7 @@ from harness.events import (
     Progress,
     Result,
     StreamEvent,
+    SubagentEvent,
     System,
     ToolProgress,
     UserMessage,
@@ -114,6 +115,9 @@ class Renderer:
                 self._line(safe(f"○ background job {data['task_id']}: {_one_line(data['summary'])}"), style)
             case Progress(what=what, elapsed=elapsed):
                 self._line(f"… waiting for the {what}: {elapsed:.0f} s", "dim")
+            case SubagentEvent(event=AssistantMessage(message=message)):
+                for call in message.calls:
+                    self._line(safe(f"  ↳ {call_title(call)}"), "dim")
             case PreventContinuation(reason=reason):
                 self._line(f"■ {safe(reason)}", "yellow")
             case Result():

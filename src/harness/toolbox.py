@@ -5,7 +5,7 @@ ToolSearch finds it, a call may use it at once, and it enters the specs at the n
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness import tools
@@ -71,6 +71,26 @@ class Toolbox:
         self._deferred |= {name for name in self._all if name not in tools.LEAN}
         self._order = [name for name in self._all if self._offered(name)]
         self._encode()
+
+    def describe(self, name: str, text: str) -> None:
+        """Before the first request: what only this session knows of a tool is added to its description."""
+        if name in self._all:
+            spec = self._all[name]
+            function = spec["function"]
+            self._all[name] = {**spec, "function": {**function, "description": f"{function['description']}\n{text}"}}
+            self._encode()
+
+    def part(self, wanted: Callable[[str], bool]) -> "Toolbox":
+        """A toolbox of its own with some of these tools: a sub-agent's."""
+        made = Toolbox(self._removed, [name for name in self._all if wanted(name)])
+        for name, spec in self._all.items():
+            if name in made._all:
+                made._all[name] = spec
+            elif name not in tools.TOOLS and wanted(name):
+                made.add(self._loaded[name], spec, deferred=name in self._deferred)
+        made.reveal()
+        made._encode()
+        return made
 
     def search(self, query: str, limit: int = 5) -> list[Spec]:
         """Deferred tools that fit, the best first: `select:A,B` by name, else by words in name and description."""

@@ -28,6 +28,7 @@ class Entries:
             "version": __version__,
             **({"entrypoint": entrypoint} if entrypoint else {}),
         }
+        self.agent = ""  # the sub-agent whose entries these are
         self.parent: str | None = None
         self.calls: dict[str, str] = {}  # call id -> uuid of the entry that holds it
 
@@ -98,7 +99,9 @@ class Entries:
         return {**self.own({}), "rewound": True}
 
     def _entry(self, kind: str, **content: object) -> Json:
-        entry = {"type": kind, "uuid": str(uuid4()), "parentUuid": self.parent, "isSidechain": False}
+        entry = {"type": kind, "uuid": str(uuid4()), "parentUuid": self.parent, "isSidechain": bool(self.agent)}
+        if self.agent:
+            entry["agentId"] = self.agent
         self.parent = str(entry["uuid"])
         return {**entry, **self._fields, "timestamp": _now(), **content}
 

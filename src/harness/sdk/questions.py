@@ -20,6 +20,8 @@ def question(event: PermissionRequest) -> Json:
         "decision_reason": event.reason,
         "display_name": event.call.name,
     }
+    if event.agent_id:
+        body["agent_id"] = event.agent_id
     if isinstance(given.get("description"), str):
         body["description"] = given["description"]
     path = given.get("file_path") or given.get("notebook_path")

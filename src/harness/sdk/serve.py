@@ -14,7 +14,7 @@ import anyio
 
 from harness import slash
 from harness.errors import EXIT_ERROR, EXIT_OK, EXIT_TERMINATED, HarnessError, ProviderError, UsageError
-from harness.events import Event, Notice, PermissionRequest, Result, UserMessage
+from harness.events import Event, Notice, PermissionRequest, Result, SubagentEvent, UserMessage
 from harness.lines import StreamLines
 from harness.mcp.remote import ServerFailed
 from harness.messages import ToolResult
@@ -74,7 +74,7 @@ async def _serve(asked: Asked, options: SessionOptions, wire: Wire) -> int:
     try:
         async with open_session(options) as session, aclosing(lines):
             ran = True
-            host = Host(session, wire, asked)
+            host = Host(session, wire, asked, forward=given.forward_subagent_text)
             return await host.run(lines, early)
     except HarnessError as error:
         if ran:
@@ -141,10 +141,12 @@ Item = Event | Json | str | Eof | _TurnEnd | _Nothing
 class Host:
     """Turns for one program. `queue` holds prompts that wait; each of them gets its own result."""
 
-    def __init__(self, session: Session, wire: Wire, asked: Asked) -> None:
+    def __init__(self, session: Session, wire: Wire, asked: Asked, *, forward: bool = False) -> None:
         self.session, self.wire = session, wire
         self.queue: deque[Prompt] = deque()
-        self._lines = StreamLines(session.id, partial=asked.flags.partial_messages, hooks=asked.flags.hook_events)
+        self._lines = StreamLines(
+            session.id, partial=asked.flags.partial_messages, hooks=asked.flags.hook_events, subagent_text=forward
+        )
         self._replay = asked.flags.replay
         self._seen: set[str] = set()
         self._current: Prompt | None = None
@@ -280,8 +282,14 @@ class Host:
     def _close_question(self, event: Event) -> None:
         """A call that has its result asks no more: it was answered, or interrupted."""
         match event:
-            case UserMessage(message=ToolResult(call_id)) if asking := self._asking.pop(call_id, None):
-                asking.drop()
+            case UserMessage(message=ToolResult(call_id)):
+                name = call_id
+            case SubagentEvent(agent_id=agent, event=UserMessage(message=ToolResult(call_id))):
+                name = f"{agent}:{call_id}"
+            case _:
+                return
+        if asking := self._asking.pop(name, None):
+            asking.drop()
 
     def _marked(self, line: Json) -> Json:
         """The result with what it answers."""

@@ -11,6 +11,7 @@ from harness.events import Event, Notice
 from harness.hooks.verdict import Verdict
 from harness.loop import Deps
 from harness.providers.port import Told
+from harness.session.agents import Agents
 from harness.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def begun(
-    deps: Deps, keeper: Keeper, toolbox: Toolbox, servers: "Servers | None", notices: list[Notice]
+    deps: Deps, keeper: Keeper, toolbox: Toolbox, servers: "Servers | None", agents: Agents, notices: list[Notice]
 ) -> AsyncGenerator[Event | Verdict, None]:
     """The model's window, servers and SessionStart hooks. `notices` gets what the person should know of it."""
     if told := await deps.provider.ready():
@@ -27,6 +28,7 @@ async def begun(
     async with aclosing(serving.settled(servers, deps)) as waiting:
         async for event in waiting:
             yield event
+    toolbox.describe("Agent", agents.described())
     if servers:
         notices += [Notice(level="warning", cause="mcp", text=text) for text in servers.problems]
         toolbox.reveal()

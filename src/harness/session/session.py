@@ -33,6 +33,7 @@ from harness.providers.port import Provider, Request, Told
 from harness.request import Interrupt
 from harness.sandbox import open_shell
 from harness.session import life
+from harness.session.agents import Agents, Parent
 from harness.session.background import Background
 from harness.session.clerk import Clerk, restored
 from harness.session.models import Models
@@ -56,7 +57,7 @@ class Session:
     ) -> None:
         self.id, self.origin, results = origin.id, origin, origin.results
         options = origin.options(options)
-        self._options, self.models, self._tasks = options, Models(provider), tasks
+        self._options, self.models, self.tasks = options, Models(provider), tasks
         self.connect_classifier: Callable[[], Awaitable[Provider]] | None = None
         self.said: list[str] = []  # by the person: what auto mode's classifier is shown
         self._cwd = options.cwd.resolve()
@@ -71,7 +72,7 @@ class Session:
         self.servers = serving.opened(options, chosen, self._toolbox, tasks, results, denied, sandboxed=sandboxed)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
-        shell = open_shell(self._policy, results, sandboxed=sandboxed, gate=gate)
+        shell = open_shell(lambda: self._confinement.policy(self.mode), results, sandboxed=sandboxed, gate=gate)
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         self.background = Background(options, tasks, lambda: self.mode, self._kept)
         context.seen, context.jobs = (seen := Seen()), self.background.jobs
@@ -98,14 +99,18 @@ class Session:
             checkpoints=self.checkpoints,
         )
         self._keeper = self._compacting(context, files, results)
+        self.compacts = self._keeper.wanted.auto  # by itself, when the conversation grows too long
         self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.limits, options.heartbeat)
+        place = origin, self._cwd, self.models, self._toolbox, calls, self.permit, self._keeper
+        self.agents = Agents(Parent(*place, lambda: self.definitions, self._environment, chosen.aliases))
+        context.spawn = self.agents.spawner(context)
         messages = restored(origin.past, context, self._clerk)
         self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
         self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices)
 
     def _compacting(self, context: Context, files: Files, results: Path) -> Keeper:
         return Keeper(
-            self._tasks,
+            self.tasks,
             self.models.now,
             self._interrupt,
             beginnings.compaction(self._chosen, self._options.env),
@@ -163,7 +168,7 @@ class Session:
         from harness.classifier import Classifier  # noqa: PLC0415  for auto mode only
 
         return Classifier(
-            self._tasks,
+            self.tasks,
             self.connect_classifier or self.models.current,
             self._chosen.auto_mode,
             lambda: self.said,
@@ -176,11 +181,6 @@ class Session:
         memory = "\n\n".join(file.text for file in self.memory.files)
         facts = {"directory": str(self._deps.calls.context.cwd), "project": str(self._cwd)}
         return facts | {"what holds commands": self.sandbox_note, "standing instructions": memory}
-
-    @property
-    def tasks(self) -> TaskGroup:
-        """Where a surface's own sources run: they end with the session, at the latest."""
-        return self._tasks
 
     async def set_model(self, model: str | None) -> None:
         """Speak to another model from the next request on; None: the one that the session began with.
@@ -237,6 +237,8 @@ class Session:
             turn = run(self._user(text, more), self._state, self._deps)
             async with aclosing(self.checkpoints.turn(turn) if self.checkpoints else turn) as events:
                 async for event in events:
+                    for gone in self.agents.left() if isinstance(event, Stopped) else ():
+                        yield self._kept(gone)
                     yield self._kept(event)
         finally:
             self._running = self._interrupt.requested = False
@@ -255,11 +257,6 @@ class Session:
         turn.end("command_failed" if failure else "completed", failure)
         yield self._kept(Stopped(reason=turn.ended))
         yield self._kept(turn.result(self.models.now.model))
-
-    @property
-    def compacts(self) -> bool:
-        """Whether the conversation is compacted by itself when it grows too long."""
-        return self._keeper.wanted.auto
 
     def account(self) -> Account:
         """What the next request will hold, by category."""
@@ -297,7 +294,7 @@ class Session:
     async def _begun(self) -> AsyncGenerator[Event, None]:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
         self._begins = False
-        beginning = life.begun(self._deps, self._keeper, self._toolbox, self.servers, self._notices)
+        beginning = life.begun(self._deps, self._keeper, self._toolbox, self.servers, self.agents, self._notices)
         async with aclosing(beginning) as items:
             async for item in items:
                 if isinstance(item, Verdict):
@@ -309,24 +306,19 @@ class Session:
         await life.ended(self._deps, self.servers, self.__dict__.get("classifier"))
 
     def _hook_input(self) -> dict[str, Any]:
-        return {
-            "session_id": self.id,
-            "transcript_path": str(self.origin.file),
-            "cwd": str(self._deps.calls.context.cwd),
-            "permission_mode": self.mode,
-        }
-
-    def _policy(self) -> Any:
-        return self._confinement.policy(self.mode)
+        return beginnings.hook_input(self.id, self.origin.file, self._deps.calls.context.cwd, self.mode)
 
     def _user(self, text: str, more: tuple[UserPart, ...]) -> User:
         """The prompt; the first one ends with the facts of the session, frozen there."""
         if any(isinstance(message, Assistant) for message in self._state.messages):
             return User((Text(text), *more))
+        started = (Text(f"<hook>\n{self._started}\n</hook>"),) if self._started else ()
+        return User((Text(text), *more, Text(self._environment()), *started))
+
+    def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
         facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed)
-        started = (Text(f"<hook>\n{self._started}\n</hook>"),) if self._started else ()
-        return User((Text(text), *more, Text(prompt.environment(facts)), *started))
+        return prompt.environment(facts)
 
     def _kept(self, event: Event) -> Event:
         return self._clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)
@@ -339,7 +331,8 @@ class Session:
 
     def _init(self) -> dict[str, Any]:
         return beginnings.init(self._options, self._chosen, self.definitions) | {
-            "tools": list(self._toolbox.next),
+            "agents": list(self.agents.known()),
+            "tools": ["Task" if name == "Agent" else name for name in self._toolbox.next],
             "model": self.model,
             "permissionMode": self.mode,
             "mcp_servers": self.servers.listed if self.servers else [],

@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # loads pydantic
 
 # Name to module below this package; each module has its tool as `TOOL`.
 TOOLS = {
+    "Agent": "agent",
     "Bash": "bash",
     "Edit": "edit",
     "Glob": "glob",

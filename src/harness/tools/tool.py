@@ -4,6 +4,7 @@ Light: pydantic is loaded by the tools' own modules.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -26,6 +27,7 @@ __all__ = [
     "Context",
     "FileSeen",
     "Finished",
+    "Inner",
     "Input",
     "Outlasts",
     "Output",
@@ -34,6 +36,7 @@ __all__ = [
     "Shell",
     "Stream",
     "Tool",
+    "current_call",
 ]
 
 
@@ -68,6 +71,18 @@ class Shell(Protocol):
     def discard(self) -> None:
         """Give up what was made ready: the project changes by other hands than a command's, or nothing follows."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """What a sub-agent's loop yields (an event, or what it spent), on its way out of the call that started it."""
+
+    agent: str
+    event: Any
+
+
+# The id of the call that runs: calls that run beside each other are tasks of their own.
+current_call: ContextVar[str] = ContextVar("current_call", default="")
 
 
 @dataclass(slots=True)
@@ -126,6 +141,7 @@ class Context:
     hidden: tuple[str, ...] = ()
     pages: dict[str, tuple[float, str, int]] = field(default_factory=dict)  # of the web: when, text, status
     wire: "Wire | None" = None  # how they are reached; None is the machine's own way
+    spawn: Callable[[Any], AsyncGenerator[Any, None]] | None = None  # starts a sub-agent; None: not here
     search: Callable[[str, int], Sequence[dict[str, Any]]] = lambda _query, _limit: ()
     jobs: "Jobs | None" = None
     call_id: str = ""
@@ -141,7 +157,7 @@ class Context:
             self.shell.discard()
 
 
-Stream = AsyncGenerator[Progress | Contact | Output, None]
+Stream = AsyncGenerator[Progress | Contact | Inner | Output, None]
 Input = TypeVar("Input", bound="BaseModel")
 
 
