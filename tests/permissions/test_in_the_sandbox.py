@@ -97,3 +97,22 @@ def test_a_command_that_settings_keep_out_of_the_sandbox_is_asked_about(command)
     assert not isinstance(decided(command, "acceptEdits", out), Allow)
     assert decided("dockerx ps", "acceptEdits", out).source == "sandbox"
     assert isinstance(decided("docker ps -x", "acceptEdits", out, allow=["Bash(docker ps:*)"]), Allow)
+
+
+@pytest.mark.parametrize("rule", ["Read(~/**/*.pem)", "Read(//**/.env)", "Read(~/.*rc)"])
+def test_not_where_a_denied_pattern_reaches_beyond_what_is_masked(rule: str):
+    assert isinstance(decided("./build --all", deny=[rule]), Ask)
+
+
+@pytest.mark.parametrize("rule", ["Read(~/private/**)", "Read(.env)", "Read(secrets/**)", "Read(//etc/hosts)"])
+def test_but_where_what_is_denied_is_masked(rule: str):
+    assert decided("./build --all", deny=[rule]).source == "sandbox"
+
+
+def test_a_wildcard_in_a_full_sandbox_still_meets_ask_rules_and_what_lies_beyond():
+    keys = ["Read(//home/kim/**)"]
+    apart = replace(FULL, auto_allow=False)
+    assert isinstance(decided("cat /home/kim/keys/*", "default", apart, allow=keys), Allow)
+    assert isinstance(decided("cat /home/kim/keys/*", "default", apart, deny=["Read(~/**/*.pem)"], allow=keys), Ask)
+    assert isinstance(decided("cat conf/*", "default", apart, ask=["Read(conf/key)"]), Ask)
+    assert isinstance(decided("cat conf/*", "default", apart, deny=["Read(conf/key)"]), Allow)

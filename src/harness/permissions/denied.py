@@ -5,18 +5,17 @@ a directory again only when it has changed. Most sessions have no such rule, and
 """
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.paths import within
-from harness.permissions.paths import Roots, anchored, covers
+from harness.permissions.paths import Roots, covers, literal
 from harness.permissions.rules import Rule
 from harness.settings.keys import REPOSITORY
 
-DIRECTORIES = 20_000  # looked through at most; beyond, what a pattern covers is not masked
+DIRECTORIES = 200_000  # looked through at most; beyond, what a pattern covers is not masked
 _SETTLED = 50_000_000  # nanoseconds: a directory that changed this lately may change again within one tick
 _ANY = "\x01"  # a name that no file has: what covers it covers everything there
 
@@ -40,8 +39,8 @@ class Denied:
         if rules != self._for:
             self._known.clear()
             self._for = rules
-        found = [path for rule in rules if (path := _literal(rule, self.roots)) and os.path.lexists(path)]
-        if any(_literal(rule, self.roots) is None for rule in rules):
+        found = [path for rule in rules if (path := literal(rule, self.roots)) and os.path.lexists(path)]
+        if any(literal(rule, self.roots) is None for rule in rules):
             self.complete = True
             for root in dict.fromkeys((self.roots.cwd, self.roots.project, *self.roots.extra)):
                 found += map(Path, self._below(str(root)))
@@ -85,21 +84,12 @@ class Denied:
         return any(covers(rule, Path(path), self.roots) for rule in self._for)
 
 
-def _literal(rule: Rule, roots: Roots) -> Path | None:
-    """The one path that a rule without wildcards is about, with all below it; None for a pattern."""
-    anchor, text = anchored(rule, roots)
-    body = re.sub(r"/\*\*?\Z", "", text.rstrip("/"))
-    if re.search(r"[*?\[\\]", body) or "/" not in text.rstrip("/") or body == text.rstrip("/").split("/")[0]:
-        return None
-    return anchor / body.strip("/")
-
-
 def opened(allow: Sequence[Rule], roots: Roots) -> tuple[Path, ...]:
     """Directories that the person's own Edit rules allow whole, as in `Edit(//data/out/**)`: commands may write there.
 
     Never a repository's rules, which must not open the sandbox, and never a home or the root of all.
     """
     mine = (rule for rule in allow if rule.kind == "path" and rule.tool == "Edit" and rule.source not in REPOSITORY)
-    whole = (path for rule in mine if rule.specifier.endswith("/**") and (path := _literal(rule, roots)))
+    whole = (path for rule in mine if rule.specifier.endswith("/**") and (path := literal(rule, roots)))
     real = (Path(os.path.realpath(path)) for path in whole)
     return tuple(dict.fromkeys(path for path in real if path.is_dir() and not within(roots.home, path)))

@@ -181,6 +181,22 @@ def _nested(pair: set[str], test: Callable[[str, str], bool]) -> bool:
     return test(long, short)
 
 
+def literal(rule: Rule, roots: Roots) -> Path | None:
+    """The one path that a rule without wildcards is about, with all below it; None for a pattern."""
+    anchor, text = anchored(rule, roots)
+    body = re.sub(r"/\*\*?\Z", "", text.rstrip("/"))
+    if re.search(r"[*?\[\\]", body) or "/" not in text.rstrip("/") or body == text.rstrip("/").split("/")[0]:
+        return None
+    return anchor / body.strip("/")
+
+
+def beyond(rule: Rule, roots: Roots) -> bool:
+    """Whether a rule's wildcards reach outside of the working directories, where no mask can follow them."""
+    anchor, _ = anchored(rule, roots)
+    bases = (roots.cwd, *roots.extra)
+    return rule.kind == "path" and literal(rule, roots) is None and not any(within(anchor, base) for base in bases)
+
+
 # ---- working directories ------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from harness.permissions.bash.script import Assignment, Command, Redirect, Scrip
 from harness.permissions.bash.words import Word
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.permissions.modes import verdict
-from harness.permissions.paths import Roots, inside, may_cover, path_rule, place
+from harness.permissions.paths import Roots, beyond, inside, may_cover, path_rule, place
 from harness.permissions.places import may_be_protected
 from harness.permissions.rules import Rule, Rules, broad, tool_rule
 from harness.permissions.suggest import command_rule
@@ -186,6 +186,8 @@ class _Judge:
             return False  # it will not be inside
         if verdict("command sandboxed", self.mode) != "run":
             return False
+        if any(beyond(rule, self.roots) for rule in self.rules.deny if rule.tool == "Read"):
+            return False  # it would not hide all that is denied
         if granted.auto_allow:
             return True
         within_mode = all(inside(place(path, self.roots), self.roots) for path in granted.write)
@@ -284,10 +286,14 @@ class _Judge:
         return ""
 
     def _may_reach(self, pattern: str, deep: bool) -> str:
-        """Whether a glob or a whole tree may hold what a rule hides; a full sandbox hides it by itself."""
-        if self.sandbox is not None and self.sandbox.level == "full" and not self.run.unsandboxed:
-            return ""
-        rule = may_cover((*self.rules.deny, *self.rules.ask), "Read", pattern, deep, self.roots)
+        """Whether a glob or a whole tree may hold what a rule is about.
+
+        A full sandbox hides by itself what is denied within the working directories, and nothing else.
+        """
+        contained = self.sandbox is not None and self.sandbox.level == "full" and not self.run.unsandboxed
+        within = inside(place(_before_glob(pattern) or Path("/"), self.roots), self.roots)
+        rules = self.rules.ask if contained and within else (*self.rules.deny, *self.rules.ask)
+        rule = may_cover(rules, "Read", pattern, deep, self.roots)
         return f"it may read what the rule {rule.text} is about" if rule else ""
 
     def _not_touchable(self, touched: files.Touching, command: Command) -> str:
