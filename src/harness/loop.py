@@ -1,5 +1,6 @@
 """The agent loop: ask the model, run what it asks for, answer every call, until it ends its turn."""
 
+import json
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -35,6 +36,7 @@ from harness.turn import Spent, Turn
 if TYPE_CHECKING:  # most sessions have no hooks
     from harness.hooks.asking import Hooks
     from harness.jobs import Jobs
+    from harness.structured import Contract
 
 SENT_BACK_LIMIT = 8  # times in a row that Stop hooks may make the model go on
 
@@ -52,6 +54,7 @@ class Deps:
     keeper: Keeper | None = None  # None: the conversation is let grow
     limits: Limits = field(default_factory=Limits)
     heartbeat: float = 5.0
+    contract: "Contract | None" = None  # what the answer must be; None: whatever the model says
 
     @property
     def jobs(self) -> "Jobs | None":
@@ -87,10 +90,9 @@ async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, N
             async with aclosing(_step(turn, state, deps)) as events:
                 async for event in events:
                     yield event
-        if deps.hooks and turn.ended.startswith("completed"):
-            async with aclosing(_may_end(turn, state, deps)) as events:
-                async for event in events:
-                    yield event
+        async with aclosing(_ending(turn, state, deps)) as events:
+            async for event in events:
+                yield event
     state.bill = turn.bill
     yield Stopped(reason=turn.ended)
     yield turn.result(deps.provider.model, _held(state, deps))
@@ -110,6 +112,8 @@ def _meanwhile(state: State, deps: Deps) -> Iterator[Event]:
 async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
     """Take the prompt, unless a hook refuses it; what hooks add goes to its end."""
     verdict = NOTHING
+    if deps.contract:
+        deps.contract.begin()
     if deps.hooks and not deps.hooks.agent:
         async with aclosing(asked(deps, "UserPromptSubmit", prompt=joined_text(prompt.parts[:1]))) as answers:
             async for item in answers:
@@ -126,6 +130,34 @@ async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGen
         prompt = User((*prompt.parts, Text(f"<hook>\n{verdict.context}\n</hook>")))
     state.add(prompt)
     yield UserMessage(message=prompt, source="prompt")
+
+
+def _held_to(contract: "Contract", turn: Turn, state: State) -> Iterator[Event]:
+    """The turn ends with the answer that was asked for, or goes on until it is there, but not for ever."""
+    if turn.ended not in {"", "completed"}:
+        return
+    again = contract.read(turn.text) if turn.ended and not contract.met else None
+    if contract.met:
+        turn.structured, turn.ended = contract.value, "completed"
+        turn.text = json.dumps(contract.value, ensure_ascii=False)
+    elif contract.exhausted:
+        turn.end("structured_output_retry_exhausted", f"{contract.tries} answers did not fit the schema.")
+        yield PreventContinuation(cause="structured_output", reason=turn.errors[-1])
+    elif again:
+        turn.ended = ""
+        state.add(again)
+        yield UserMessage(message=again, source="harness")
+
+
+async def _ending(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
+    """After each step: whether the turn may end as it would, or must."""
+    if deps.contract:
+        for event in _held_to(deps.contract, turn, state):
+            yield event
+    if deps.hooks and turn.ended == "completed":
+        async with aclosing(_may_end(turn, state, deps)) as events:
+            async for event in events:
+                yield event
 
 
 async def _may_end(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:

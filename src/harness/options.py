@@ -61,6 +61,7 @@ class SessionOptions:
     record: Path | None = None
     tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
     agents: "tuple[Agent, ...]" = ()  # besides those of files
+    schema: dict[str, Any] | None = None  # what each turn's answer must be
     mcp: tuple[str, ...] = ()  # of `--mcp-config`: JSON, or names of files
     strict_mcp: bool = False  # no other servers than those
     mcp_send: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]] | None = (
@@ -94,6 +95,7 @@ class SessionOptions:
             no_commands=flags.no_commands,
             env=env,
             agents=flags.agents,
+            schema=flags.schema,
             mcp=flags.mcp,
             strict_mcp=flags.strict_mcp,
             model=flags.model,

@@ -50,6 +50,7 @@ class Turn:
     error: ProviderError | None = None
     errors: list[str] = field(default_factory=list)
     overflows: int = 0  # requests that were refused as too long
+    structured: Any = None  # the answer that a schema was given for
     squeeze: bool = False  # the next one is to be made shorter first
 
     def spend(self, model: str, usage: Usage | None, cost: float | None) -> None:
@@ -106,12 +107,14 @@ class Turn:
             cost_known=self.priced > 0 and not self.unpriced,
             exit_code=self._exit_code(),
             context=context,
+            structured_output=self.structured,
         )
 
     def _subtype(self) -> ResultSubtype:
         if self.ended == "completed" or self.error:
             return "success"
         named: dict[str, ResultSubtype] = {"max_turns": "error_max_turns", "budget_exhausted": "error_max_budget_usd"}
+        named["structured_output_retry_exhausted"] = "error_max_structured_output_retries"
         return named.get(self.ended, "error_during_execution")
 
     def _exit_code(self) -> int:

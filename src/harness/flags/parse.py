@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
 from harness.flags import values
@@ -31,6 +31,7 @@ class Flags:
     replay: bool
     tools: tuple[str, ...] | None
     agents: "tuple[Agent, ...]"
+    schema: dict[str, Any] | None
     mcp: tuple[str, ...]
     strict_mcp: bool
     prompt_tool: str | None
@@ -90,6 +91,7 @@ def parse(argv: Sequence[str]) -> Flags:
         replay=given.replay_user_messages,
         tools=values.tools(given.tools),
         agents=values.agents(given.agents),
+        schema=values.schema(given.json_schema),
         mcp=tuple(given.mcp_config),
         strict_mcp=given.strict_mcp_config,
         prompt_tool=given.permission_prompt_tool,

@@ -113,6 +113,7 @@ def _add_for_programs(p: argparse.ArgumentParser) -> None:
         help="who answers permission questions: stdio, with stream-json input",
     )
     add("--tools", metavar="LIST", help='the built-in tools to offer: "default", "" for none, or names')
+    add("--json-schema", metavar="JSON", help="hold the answer to a JSON Schema: structured_output in the result")
     add("--mcp-config", nargs="+", action="extend", default=[], metavar="FILE|JSON", help="MCP servers to start")
     add("--strict-mcp-config", action="store_true", help="no other MCP servers than those of --mcp-config")
     add("--agents", metavar="JSON", help='agents for this session: {"NAME": {"description": "...", "prompt": "..."}}')

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
 from harness.messages import MODES, Mode
@@ -32,6 +32,28 @@ def mode(given: argparse.Namespace) -> Mode | None:
 
 def tools(value: str | None) -> tuple[str, ...] | None:
     return None if value is None or value == "default" else tuple(value.replace(",", " ").split())
+
+
+def schema(value: str | None) -> dict[str, Any] | None:
+    """The value of `--json-schema`. Raises UsageError."""
+    if value is None:
+        return None
+    import json  # noqa: PLC0415  seldom given
+
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
+    try:
+        found = json.loads(value)
+        if not isinstance(found, dict):
+            raise ValueError("it must be an object")
+        validator_for(found).check_schema(found)
+    except SchemaError as error:
+        why = f"{'.'.join(map(str, error.path)) or 'it'}: {error.message[:200]}"
+        raise UsageError(f"--json-schema is not a valid JSON Schema: {why}.", "Correct it.") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--json-schema is not a valid JSON Schema: {error}.", "Give the schema as JSON.") from None
+    return found
 
 
 def agents(value: str | None) -> "tuple[Agent, ...]":

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from pydantic import BaseModel, ConfigDict
 
 from harness.effects import Effect, Opaque
 from harness.errors import ToolError
 from harness.mcp.remote import Json, ServerFailed
 from harness.messages import Image, Text, UserPart
+from harness.tools.input import AnyInput
 from harness.tools.tool import Context, Output, Tool
 
 DESCRIBED = 2_048  # characters of a description
@@ -22,12 +22,6 @@ PER_TOKEN = 4  # characters, roughly
 CALL_LIMIT = 100_000.0  # seconds
 
 Call = Callable[[str, Mapping[str, Any]], Awaitable[Json]]
-
-
-class AnyInput(BaseModel):
-    """The server validates: its schema may say what ours cannot."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 def full_name(server: str, tool: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 from harness.definitions import Agent
 
 # Tools that no sub-agent has: they are the person's, or the session's own.
-NEVER = frozenset({"AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "ScheduleWakeup", "TaskOutput", "Workflow"})
+NEVER = frozenset(
+    {"AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "ScheduleWakeup", "StructuredOutput", "TaskOutput", "Workflow"}
+)
 _READING = ("Bash", "Glob", "Grep", "Read", "WebFetch")
 _WHAT: dict[str, tuple[str, dict[str, Any]]] = {
     "general-purpose": ("Any task of several steps; has all tools", {}),

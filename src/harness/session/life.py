@@ -10,6 +10,7 @@ from harness.context.keeper import Keeper
 from harness.events import Event, Notice
 from harness.hooks.verdict import Verdict
 from harness.loop import Deps
+from harness.options import SessionOptions
 from harness.providers.port import Told
 from harness.session.agents import Agents
 from harness.toolbox import Toolbox
@@ -17,6 +18,7 @@ from harness.toolbox import Toolbox
 if TYPE_CHECKING:
     from harness.classifier import Classifier
     from harness.mcp.servers import Servers
+    from harness.structured import Contract
 
 
 async def begun(
@@ -31,7 +33,7 @@ async def begun(
     toolbox.describe("Agent", agents.described())
     if servers:
         notices += [Notice(level="warning", cause="mcp", text=text) for text in servers.problems]
-        toolbox.reveal()
+    toolbox.reveal()
     if (limits := keeper.budget) and limits.window <= LEAN_WINDOW:
         toolbox.lean()
     async with aclosing(hooking.begun(deps)) as said:
@@ -50,3 +52,14 @@ async def ended(deps: Deps, servers: "Servers | None", classifier: "Classifier |
 
 def notice(told: Told) -> Notice:
     return Notice(level=told.level, cause=told.cause, text=told.text, mend=told.mend)
+
+
+def contract(options: SessionOptions, toolbox: Toolbox) -> "Contract | None":
+    """What answers must be, with the tool that gives them put into the toolbox."""
+    if options.schema is None:
+        return None
+    from harness.structured import Contract  # noqa: PLC0415  seldom wanted
+
+    made = Contract(options.schema)
+    toolbox.add(made.tool(), made.spec)
+    return made

@@ -101,6 +101,7 @@ class Session:
         self._keeper = self._compacting(context, files, results)
         self.compacts = self._keeper.wanted.auto  # by itself, when the conversation grows too long
         self._deps = Deps(tasks, provider, calls, self._interrupt, self._keeper, options.limits, options.heartbeat)
+        self._deps.contract = life.contract(options, self._toolbox)
         place = origin, self._cwd, self.models, self._toolbox, calls, self.permit, self._keeper
         self.agents = Agents(Parent(*place, lambda: self.definitions, self._environment, chosen.aliases))
         context.spawn = self.agents.spawner(context)

@@ -26,7 +26,7 @@ TOOLS = {
 # Seldom needed: found by ToolSearch, so that a first request is small.
 DEFERRED = frozenset({"NotebookEdit", "WebFetch", "TaskOutput", "TaskStop"})
 # What a small window has room for; ToolSearch, offered where something is deferred, finds the rest.
-LEAN = frozenset({"Bash", "Edit", "Read", "ToolSearch", "Write"})
+LEAN = frozenset({"Bash", "Edit", "Read", "StructuredOutput", "ToolSearch", "Write"})
 # Names that models and people know from elsewhere.
 ALIASES = {"Task": "Agent", "BashOutput": "TaskOutput", "KillShell": "TaskStop", "KillBash": "TaskStop"}
 SPECS_FILE = Path(__file__).with_name("specs.json")
