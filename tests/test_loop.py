@@ -1,6 +1,6 @@
 """The loop against a fake provider and fake tools: order, overlap, interrupts, limits."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
 import pytest
@@ -19,9 +19,10 @@ from harness.events import (
 )
 from harness.guards.limits import Limits
 from harness.loop import Deps
-from harness.messages import Text, TextDelta, ToolCall, ToolResult, User
+from harness.messages import Assistant, Text, TextDelta, ToolCall, ToolResult, User
 from harness.permissions.decision import Allow, Ask, Deny
 from harness.providers.port import CallReady, MessageEnd, ModelEvent, Request, Retrying
+from harness.request import AHEAD
 from tests.fakes import Driven, call, drive, says
 
 
@@ -309,10 +310,13 @@ async def test_one_refusal_ends_the_turn_without_a_second_question():
     assert [r.call_id for r in driven.results] == ["a", "b"]
 
 
-async def test_the_shell_is_made_ready_after_the_request_and_given_up_before_a_write():
-    async def slow(request: Request) -> AsyncGenerator[ModelEvent, None]:
-        await anyio.sleep(0.03)
-        yield MessageEnd(says("done"))
+async def test_the_shell_is_made_ready_while_the_model_thinks_and_given_up_before_a_write():
+    def thinking(message: Assistant) -> Callable[[Request], AsyncGenerator[ModelEvent, None]]:
+        async def slow(_request: Request) -> AsyncGenerator[ModelEvent, None]:
+            await anyio.sleep(2 * AHEAD)
+            yield MessageEnd(message)
+
+        return slow
 
     told: list[str] = []
 
@@ -320,5 +324,6 @@ async def test_the_shell_is_made_ready_after_the_request_and_given_up_before_a_w
         if event.type == "stop":
             told.extend(deps.calls.context.shell.told)  # type: ignore[attr-defined]
 
-    await drive(says("", call("r")), says("", call("w", "write")), slow, hook=listen)
-    assert told == ["prepare /project", "prepare /project", "discard", "prepare /project"]
+    writing = says("", call("w", "write"))
+    await drive(says("", call("r")), thinking(says("", call("s"))), thinking(writing), says("done"), hook=listen)
+    assert told == ["prepare /project", "prepare /project", "discard"], "and not for an answer that comes at once"
