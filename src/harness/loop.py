@@ -312,11 +312,14 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
         async with Mux[Event | ModelEvent | ToolEnd | Spent](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
             mux.add(answer(deps.provider, request), paced=False)
-            mux.add(ahead(deps.calls.context.prepare_shell))
-            beat = mux.add(heartbeat("request", asked, deps.heartbeat))
+            beside = (
+                mux.add(ahead(deps.calls.context.prepare_shell)),
+                mux.add(heartbeat("request", asked, deps.heartbeat)),
+            )
             async for item in mux:
                 if isinstance(item, MessageEnd):
-                    beat.drop()
+                    for source in beside:
+                        source.drop()
                     turn.api_seconds += time.monotonic() - asked
                 for event in take(item, step, turn, state, deps.calls):
                     yield event
