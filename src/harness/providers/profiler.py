@@ -63,7 +63,7 @@ class Profiler:
 
     async def ready(self) -> Told | None:
         """Wait, not long, for a profile that is not there yet; what people should know of the window, once."""
-        asked, self._asked = self._asked, None
+        asked = self._asked
         if asked is None:
             return None
         from harness.providers.http import is_loopback  # noqa: PLC0415  httpx is there: the client came from it
@@ -71,6 +71,7 @@ class Profiler:
         limit = _NEAR if is_loopback(self._base_url) else _FAR
         with anyio.move_on_after(limit):
             await (asked.wait() if self._aside else self._ask())
+        self._asked = None  # only now: the asking may not have begun before, and it has to find whom to tell
         if self.profile.context_window:
             return None
         untold = f"{self._endpoint} does not tell the context window of {self._model}"
