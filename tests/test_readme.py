@@ -71,5 +71,18 @@ def test_flags_named_in_the_readme_exist():
     known = {name for action in parser()._actions for name in action.option_strings}
     named = {word for code in re.findall(r"`(harness [^`]*|--[a-z][^`]*)`", README) for word in shlex.split(code)}
     named |= {word for line in LINES for word in shlex.split(line)}
-    others = {"--", "--files", "--json", "--list", "--origin", "--probe", "--to", "--undo", "--user", "--yes"}
+    others = {
+        "--",
+        "--against",
+        "--files",
+        "--json",
+        "--list",
+        "--origin",
+        "--probe",
+        "--run-tools",
+        "--to",
+        "--undo",
+        "--user",
+        "--yes",
+    }
     assert {word for word in named if word.startswith("--")} <= known | others

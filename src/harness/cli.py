@@ -86,6 +86,12 @@ def _rewind(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _replay(argv: Sequence[str]) -> int:
+    from harness.commands.replay import main as run  # noqa: PLC0415
+
+    return run(argv)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "serve-script": _serve_script,
@@ -96,6 +102,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "wire": _wire,
     "sessions": _sessions,
     "rewind": _rewind,
+    "replay": _replay,
     "sandbox": _sandbox,
     "events": _events,
 }

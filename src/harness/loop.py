@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from harness.execute import execute
 from harness.guards.limits import Forbidden, Limits
 from harness.guards.stuck import RUNGS, Circle
 from harness.hooks.verdict import NOTHING, Verdict
-from harness.messages import HistoryMessage, Text, User, joined_text
+from harness.messages import HistoryMessage, Text, ToolCall, User, joined_text
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
 from harness.request import Interrupt, ahead, answer, heartbeat
@@ -45,7 +45,7 @@ __all__ = ["Deps", "Interrupt", "State", "asked", "run"]
 
 @dataclass(slots=True)
 class Deps:
-    """The loop's ports. `heartbeat`: seconds between signs of life while the model is silent."""
+    """The loop's ports. `heartbeat`: seconds between signs of life while the model is silent. `execute` runs a call."""
 
     tasks: TaskGroup
     provider: Provider
@@ -55,6 +55,7 @@ class Deps:
     limits: Limits = field(default_factory=Limits)
     heartbeat: float = 5.0
     contract: "Contract | None" = None  # what the answer must be; None: whatever the model says
+    execute: Callable[[ToolCall, Calls], AsyncGenerator[Event | Spent | ToolEnd, None]] = execute
 
     @property
     def jobs(self) -> "Jobs | None":
@@ -328,7 +329,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
                 if step.refused:
                     mux.interrupt()
                 for call_id in step.schedule.ready():
-                    step.running[call_id] = mux.add(execute(step.prepared[call_id].call, deps.calls))
+                    step.running[call_id] = mux.add(deps.execute(step.prepared[call_id].call, deps.calls))
     except ProviderError as error:
         if error.kind == "overflow" and deps.keeper and not turn.overflows:
             turn.overflows, turn.squeeze = 1, True

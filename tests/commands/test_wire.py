@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.commands.wire import decoded, main, parse_capture
+from harness.commands.wire import decoded, main
 from harness.errors import UsageError
 from harness.providers.calls import Offered
+from harness.providers.capture import parse_capture
 from tests.corpus.wire import body, load, offered
 
 DATA = Path(__file__).parents[1] / "corpus" / "data"

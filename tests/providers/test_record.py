@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands.wire import decoded, parse_capture
+from harness.commands.wire import decoded
 from harness.errors import ProviderError, UsageError
 from harness.providers.calls import Offered
+from harness.providers.capture import parse_capture
 from harness.providers.port import MessageEnd, Told
 from harness.providers.record import REMOVED, Recorder, _Scrub
 from tests.providers.server import HELLO, answer, ask, error, provider, raw, serving, stream

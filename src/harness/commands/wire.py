@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import re
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +11,8 @@ from harness import tools
 from harness.errors import EXIT_OK, ProviderError, UsageError
 from harness.messages import Assistant, Thinking, ToolCall, Usage
 from harness.providers.calls import Offered
-from harness.providers.decode import MAX_ANSWER, Decoder
+from harness.providers.capture import Capture, parse_capture
+from harness.providers.decode import Decoder
 from harness.providers.deltas import Naming
 from harness.providers.errors import ServerError, classify
 from harness.providers.port import MessageEnd, ModelEvent, Told
@@ -27,15 +26,6 @@ _FINISHES = {"end_turn": "stop", "tool_use": "tool_calls", "max_tokens": "length
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"harness wire: {message}.", "Try: harness wire decode FILE [--tools tools.json]")
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """An answer as it was captured. `status` None: there is no HTTP head, so it was an answer."""
-
-    body: bytes
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)  # names in small letters
 
 
 def main(argv: Sequence[str]) -> int:
@@ -136,52 +126,6 @@ def _error(error: ProviderError) -> dict[str, Any]:
 
 
 # The files
-
-
-def parse_capture(data: bytes) -> Capture:
-    """Take the HTTP head off, if there is one, and undo how the body travelled, if it is still so.
-
-    Raises:
-        UsageError: a compression that cannot be undone.
-    """
-    status, headers = None, {}
-    while data.startswith(b"HTTP/") and (end := re.search(rb"\r?\n\r?\n", data)):
-        lines = data[: end.start()].decode("utf-8", "replace").splitlines()
-        found = re.match(r"HTTP/[\d.]+ (\d{3})", lines[0])
-        if not found:
-            break
-        status = int(found[1])  # the last head counts: before it come 100 Continue, and a proxy's own
-        pairs = (line.partition(":") for line in lines[1:])
-        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        data = data[end.end() :]
-    if "chunked" in headers.get("transfer-encoding", ""):
-        data = _joined(data)
-    return Capture(_unpacked(data, headers.get("content-encoding", "")), status, headers)
-
-
-def _joined(data: bytes) -> bytes:
-    """Chunks joined (RFC 9112, 7.1); what is in no chunks was joined before it was captured."""
-    whole, at = bytearray(), 0
-    while size := re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]*\r\n").match(data, at):
-        length = int(size[1], 16)
-        whole += data[size.end() : size.end() + length]
-        at = size.end() + length + 2
-    return bytes(whole) if at else data
-
-
-def _unpacked(data: bytes, encoding: str) -> bytes:
-    if data.startswith(b"\x1f\x8b") or encoding == "deflate":
-        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        try:
-            return unpacker.decompress(data, MAX_ANSWER + 1)  # the decoder refuses what is longer
-        except zlib.error:
-            return data  # it was unpacked before it was captured
-    if encoding in {"br", "zstd"}:
-        raise UsageError(
-            f"harness wire: the capture is compressed ({encoding}).",
-            "Capture with --record, or with `curl --compressed`.",
-        )
-    return data
 
 
 def _offered(file: Path, named: Path | None) -> Offered:

@@ -6,9 +6,9 @@ from typing import Any
 from harness.messages import HistoryMessage, Text, ToolResult, User
 
 
-def boundary(texts: Sequence[str], kept: int) -> dict[str, Any]:
-    """All but the last `kept` messages give way to one message of these texts."""
-    return {"texts": list(texts), "kept": kept}
+def boundary(texts: Sequence[str], kept: int, focus: str = "") -> dict[str, Any]:
+    """All but the last `kept` messages give way to one message of these texts. `focus`: what was asked to be kept."""
+    return {"texts": list(texts), "kept": kept, **({"focus": focus} if focus else {})}
 
 
 def moved(texts: Mapping[int, str]) -> dict[str, Any]:

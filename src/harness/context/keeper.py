@@ -43,7 +43,8 @@ class Keeper:
     """`open_todos`, `memory` and `in_work` say what is so now: todos, standing instructions, files being worked on.
 
     `before` is asked before each compaction: it yields events, and a text where it forbids it; `after` is told.
-    `spent` is told of each request that is made for one.
+    `spent` is told of each request that is made for one. `move` keeps a stale result's text and says in which file, ''
+    where it cannot.
     """
 
     tasks: TaskGroup
@@ -58,6 +59,7 @@ class Keeper:
     after: Callable[[Trigger, str], AsyncGenerator[Event, None]] | None = None
     spent: Callable[[str, Usage | None, float | None], None] = lambda _model, _usage, _cost: None
     heartbeat: float = 5.0
+    move: Callable[[str], str] | None = None  # None: below `results`
     _saved: int = field(default=0, init=False)
 
     @property
@@ -133,7 +135,7 @@ class Keeper:
                 "Shorten the standing instructions (/memory) or use a larger window.",
                 "rapid_refill_breaker",
             )
-        yield _boundary(trigger, before, after, boundary(texts, count))
+        yield _boundary(trigger, before, after, boundary(texts, count, focus))
         yield history
         async for told in self.after(trigger, text) if self.after else _nothing():
             yield told
@@ -219,17 +221,17 @@ class Keeper:
             return {}
         texts: dict[int, str] = {}
         for each in found:
-            if place := self._kept(each):
+            if place := (self.move or self._kept)(each.result.text):
                 texts[each.index] = micro.digest(each, place)
         return texts
 
-    def _kept(self, each: micro.Stale) -> str:
+    def _kept(self, text: str) -> str:
         """The file that has the result's text now; '' where it could not be written: then the result stays."""
         self._saved += 1
         path = self.results / f"moved-{uuid4().hex[:8]}-{self._saved}.txt"
         try:
             self.results.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_text(each.result.text, "utf-8", "backslashreplace")
+            path.write_text(text, "utf-8", "backslashreplace")
         except OSError:
             return ""
         return str(path)

@@ -26,6 +26,8 @@ from harness.providers.profiler import Aside, Profiler
 from harness.providers.quirks import Quirks, learn, wire_effort
 
 if TYPE_CHECKING:
+    import httpx
+
     from harness.providers.calls import Offered
     from harness.providers.decode import Decoder
 
@@ -36,7 +38,7 @@ _FALL_BACK = {"overloaded", "rate_limit", "quota", "not_found"}
 
 
 class ChatProvider:
-    """One endpoint, one model at a time. `sleep` and `dice` are parameters so that tests need not wait."""
+    """One endpoint, one model at a time. `sleep`, `dice` and `transport` are for who plays time or server."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class ChatProvider:
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         dice: Callable[[], float] = random.random,
+        transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         key = checked_key(options)
         headers = {**options.headers, **({"authorization": f"Bearer {key}"} if key else {})}
@@ -53,7 +56,7 @@ class ChatProvider:
         self._base_url = base_url
         self._model = Model(model, shown_url(base_url))
         self._fallbacks = list(options.fallback_models)
-        self._client = client(base_url, headers, options.ca_file, options.proxy)
+        self._client = client(base_url, headers, options.ca_file, options.proxy, transport)
         self._attempt = Attempt(self._client, base_url, options)
         self._encoder = Encoder(self._known_quirks())
         self._counter = Counter()

@@ -33,9 +33,15 @@ def is_loopback(url: str) -> bool:
 
 
 def client(
-    base_url: str, headers: Mapping[str, str], ca_file: str | None, proxy: str | None = None
+    base_url: str,
+    headers: Mapping[str, str],
+    ca_file: str | None,
+    proxy: str | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """A client for one server, by `proxy` if given. Else proxy variables and NO_PROXY count, except for this machine.
+
+    `transport` stands in for the network.
 
     Raises:
         UsageError: a CA file or a proxy that cannot be used.
@@ -49,7 +55,7 @@ def client(
             headers={"accept-encoding": "identity", **headers},
             verify=context,
             proxy=proxy,
-            transport=_Transport(context) if direct else None,
+            transport=transport or (_Transport(context) if direct else None),
             timeout=None,  # noqa: S113  the provider counts its own time, on bytes
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:
