@@ -81,7 +81,7 @@ def changed(house: House, number: int, old: bytes, new: bytes) -> Path:
     [
         (1, b"do not touch", b"do touch", "Request 0001 (1 of 10) differs from the recorded one in messages[1] (user)"),
         (4, b"return a + b", b"return a * b", "in messages[8] (tool).content"),
-        (2, b'"name":"Grep"', b'"name":"Crep"', "in tools[3] (Crep).function.name"),
+        (2, b'"name":"Grep"', b'"name":"Crep"', "(Crep).function.name"),
         (3, b'"stream":true,', b'"stream": true,', "in how it is written, from byte"),
         (5, b'"stream":true,', b'"stream":true,"top_k":1,', "in top_k"),
         (1, b'"id":"call_1_0"', b'"id":"call_9_9"', "in messages[2] (assistant).tool_calls[0] (Read).id"),

@@ -19,11 +19,17 @@ BY_ITSELF = frozenset({"completed", "stuck", "malformed_tool_use_exhausted", "pr
 
 @dataclass(slots=True)
 class Step:
-    """One model message, what was said before it was asked for, and its results with the state that they changed."""
+    """One model message and its results, with the state that they changed.
+
+    `steering` and `endings` (of background jobs) were said before it was asked for; with `sent_back` a hook made the
+    model go on after it.
+    """
 
     message: Assistant
     interrupted: bool = False
     steering: list[User] = field(default_factory=list)
+    endings: list[str] = field(default_factory=list)
+    sent_back: str | None = None
     results: dict[str, ToolResult] = field(default_factory=dict)  # by call id
     states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
@@ -37,7 +43,6 @@ class Turn:
     said: list[User] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     late: list[User] = field(default_factory=list)  # steering that no message answered
-    sent_back: bool = False  # a hook made the model go on
     cause: str = ""  # why its continuation was prevented
     reason: str = ""
     end: Result | None = None
@@ -85,6 +90,7 @@ class _Reading:
     turn: Turn | None = None  # that goes on
     said: list[User] = field(default_factory=list)
     steering: list[User] = field(default_factory=list)
+    endings: list[str] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
 
     def take(self, kept: Kept) -> None:
@@ -95,8 +101,8 @@ class _Reading:
                 self._result(result, kept.state)
             case AssistantMessage(message=message, interrupted=interrupted):
                 if self.turn:
-                    self.turn.steps.append(Step(message, interrupted, self.steering))
-                    self.steering = []
+                    self.turn.steps.append(Step(message, interrupted, self.steering, self.endings))
+                    self.steering, self.endings = [], []
             case HookPermissionResult(decision="deny", call_id=call_id):
                 self.denied.add(call_id)
             case PreventContinuation(cause=cause, reason=reason) if self.turn:
@@ -118,7 +124,10 @@ class _Reading:
             case "harness" if self.turn is None:
                 self.said.append(message)
             case "harness" if self.turn:
-                self.turn.sent_back |= not message.text.startswith("<reminder>")
+                if message.text.startswith("<task-notification>"):
+                    self.endings.append(message.text)
+                elif not message.text.startswith("<reminder>") and self.turn.steps:  # which the loop finds by itself
+                    self.turn.steps[-1].sent_back = message.text
             case "steering":
                 self.steering.append(message)
             case _:

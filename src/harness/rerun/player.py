@@ -1,9 +1,10 @@
 """What stands in, in a session that is run again, for what cannot happen again: person, tools, broken connections."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -12,6 +13,8 @@ from harness.calls import Calls, ToolEnd, prepare
 from harness.errors import ProviderError
 from harness.events import Event
 from harness.execute import execute
+from harness.hooks.handler import Ran
+from harness.hooks.verdict import Verdict
 from harness.messages import TextDelta, ToolCall
 from harness.providers.chat import ChatProvider
 from harness.providers.port import Model, ModelEvent, Request, Told
@@ -22,7 +25,7 @@ from harness.step import INTERRUPTED
 from harness.tools.tool import FileSeen
 from harness.turn import Spent
 
-REALLY_RUN = frozenset({"TodoWrite", "ToolSearch"})  # they only change what the session remembers
+REALLY_RUN = frozenset({"TodoWrite", "ToolSearch", "StructuredOutput"})  # they only change what the session remembers
 
 
 @dataclass(slots=True)
@@ -138,6 +141,8 @@ class Feeds:
     plan: Plan
     compactions: int = 0  # so far
     moves: int = 0
+    ended: list[str] = field(default_factory=list)  # background jobs, since the model was last told
+    step: Step | None = None  # that was asked for last
 
     def memory(self) -> str:
         return self._text("<memory>\n")
@@ -148,6 +153,18 @@ class Feeds:
     def move(self, _text: str) -> str:
         self.moves += 1
         return self.plan.moved[self.moves - 1] if self.moves <= len(self.plan.moved) else "(not recorded)"
+
+    def endings(self) -> Iterator[str]:
+        """What the loop asks of background jobs."""
+        while self.ended:
+            yield self.ended.pop(0)
+
+    def news(self) -> Iterator[Event]:
+        return iter(())
+
+    async def stop(self, _given: Mapping[str, Any], _call: str | None) -> Ran:
+        """In place of all Stop hooks."""
+        return Ran(Verdict(block=self.step.sent_back if self.step else None))
 
     def _text(self, beginning: str) -> str:
         known = self.plan.texts[self.compactions] if self.compactions < len(self.plan.texts) else []

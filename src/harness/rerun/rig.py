@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import anyio.lowlevel
@@ -14,9 +15,12 @@ from harness import beginnings, settings
 from harness.calls import Calls
 from harness.connection import connection
 from harness.context.keeper import Keeper
+from harness.definitions import load
 from harness.errors import HarnessError
 from harness.execute import execute
 from harness.files import Files
+from harness.hooks.asking import Hooks
+from harness.hooks.handler import Handler
 from harness.loop import Deps, State
 from harness.messages import MODES, Mode
 from harness.options import SessionOptions
@@ -31,10 +35,16 @@ from harness.rerun.plan import Plan, Turn
 from harness.rerun.player import Feeds, Player, Results
 from harness.sandbox.outcome import Finished
 from harness.session import open_session
+from harness.session.agents import described
+from harness.session.builtin_agents import BUILTIN
+from harness.session.life import contract
 from harness.settings import Settings
 from harness.toolbox import Toolbox
 from harness.tools import TOOLS
 from harness.tools.tool import Context
+
+if TYPE_CHECKING:
+    from harness.jobs import Jobs
 
 _NEVER = 1e9  # seconds between heartbeats
 
@@ -91,13 +101,30 @@ async def rigged(
                 heartbeat=_NEVER,
                 move=feeds.move,
             )
+            calls.hooks = Hooks([Handler("Stop", bool, "replay", feeds.stop, _NEVER, "replay")], tasks, dict)
+            if not run_tools:
+                calls.context.jobs = cast("Jobs", feeds)  # as much of them as the loop knows
             how = execute if run_tools else results.execute
             deps = Deps(tasks, player, calls, interrupt, keeper, heartbeat=_NEVER, execute=how)
+            _describe(deps, options, chosen)
             state = State(beginnings.system_prompt(options))
             yield Rig(state, deps, player, results, feeds, connected, transport)
     finally:
         with anyio.CancelScope(shield=True):
             await player.aclose()
+
+
+def _describe(deps: Deps, options: SessionOptions, chosen: Settings) -> None:
+    """What only this session knows of its tools enters their specs, as `session.life.begun` does it."""
+    toolbox = deps.calls.toolbox
+    if not isinstance(toolbox, Toolbox):
+        return
+    deps.contract = contract(options, toolbox)
+    trusted, commands = chosen.trust.trusted, not options.no_commands
+    found = load(options.cwd.resolve(), options.env, options.customs, trusted=trusted, commands=commands)
+    known = {**BUILTIN, **found.agents, **{agent.name: agent for agent in options.agents}}
+    toolbox.describe("Agent", described(known.values()))
+    toolbox.reveal()
 
 
 def _connection(plan: Plan, against: Cassette | str, options: SessionOptions, chosen: Settings) -> tuple[Options, str]:
@@ -157,7 +184,9 @@ def _no_rule(_text: str) -> None:
 class _NoShell:
     """Nothing is run."""
 
-    async def run(self, command: str, cwd: Path, *, timeout: float) -> AsyncGenerator[Finished, None]:
+    async def run(
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+    ) -> AsyncGenerator[Finished, None]:
         nothing: Finished
         for nothing in ():
             yield nothing

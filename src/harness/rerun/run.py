@@ -69,6 +69,7 @@ async def _turn(turn: Turn, rig: Rig) -> None:
         rig.deps.calls.toolbox.lean()
     rig.state.messages += turn.said
     rig.state.inbox += turn.steps[0].steering if turn.steps else turn.late
+    rig.feeds.ended += turn.steps[0].endings if turn.steps else ()
     asked = 0
     async with aclosing(run(turn.prompt, rig.state, rig.deps)) as events:
         async for event in events:
@@ -89,11 +90,13 @@ def _asks(turn: Turn, number: int, rig: Rig) -> None:
     if lost and not unanswered and not (turn.end and turn.end.terminal_reason == "api_error"):
         rig.requests -= 1
         rig.deps.interrupt.request()  # the turn was ended here, from outside
+    rig.feeds.step = step
     rig.player.step, rig.player.cuts = step, unanswered or (step is not None and step.interrupted)
     rig.results.begin(turn, step)
     if step is not None:
-        following = turn.steps[number + 1].steering if number + 1 < len(turn.steps) else turn.late
-        rig.state.inbox += following
+        following = turn.steps[number + 1] if number + 1 < len(turn.steps) else None
+        rig.state.inbox += following.steering if following else turn.late
+        rig.feeds.ended += following.endings if following else ()
 
 
 def _answered(turn: Turn, number: int, event: AssistantMessage) -> None:

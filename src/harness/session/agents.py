@@ -6,7 +6,7 @@ Whatever an agent wants to do is decided by the same rules, and asked of the sam
 import copy
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +57,11 @@ class Parent:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
+def described(agents: Iterable[Agent]) -> str:
+    """The agents as the model is told of them."""
+    return "Agents:\n" + "\n".join(f"- {a.name}: {' '.join(a.description.split())[:300]}" for a in agents)
+
+
 class Agents:
     """A session's sub-agents. `open` are the tasks that run: each must come to an end that is told."""
 
@@ -69,10 +74,7 @@ class Agents:
         return {**BUILTIN, **self._parent.definitions().agents}
 
     def described(self) -> str:
-        """The agents as the model is told of them."""
-        return "Agents:\n" + "\n".join(
-            f"- {a.name}: {' '.join(a.description.split())[:300]}" for a in self.known().values()
-        )
+        return described(self.known().values())
 
     def left(self) -> list[System]:
         """Tasks whose end nobody told: they were interrupted with the turn."""
