@@ -66,6 +66,7 @@ class Calls:
     agent: str = ""  # whose calls these are: a sub-agent's id
     classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
     checkpoints: Checkpoints | None = None
+    placed: Callable[[Effect], Effect] = lambda effect: effect  # see `Leaving`
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
         )
     try:
         args = calls.toolbox.parse(tool, call.input)
-        effects = tuple(tool.effects(args, calls.context.cwd))
+        effects = tuple(map(calls.placed, tool.effects(args, calls.context.cwd)))
     except ToolError as error:
         return Prepared(call, tool, problem=str(error))
     given = args.model_dump(mode="json", by_alias=True, exclude_unset=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from harness import paths
 from harness.contacts import listed
 from harness.errors import UsageError
+from harness.leaving import Leaving
 from harness.messages import Mode
 from harness.network.domains import Domains, Network, network
 from harness.network.hosts import Refused
@@ -72,6 +73,9 @@ class Confinement:
 
         self._by_rules = lambda: look()()  # noqa: PLW0108  looked at with the first command
         return permit
+
+    def leaving(self, mode: Callable[[], Mode]) -> Leaving:
+        return Leaving(self._cwd, self.home, self.level, mode, self._excluded)
 
     def policy(self, mode: Mode) -> Policy:
         opened, unread, unchanged = self._by_rules()

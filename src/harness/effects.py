@@ -21,11 +21,18 @@ class Writes:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """A shell command. `unsandboxed`: the model asked to run it outside the sandbox."""
+    """A shell command. `unsandboxed`: it is to run outside the sandbox, if the person says yes: the model asked for
+    it, or it cannot work inside, and `why`. `excluded`: settings let it run outside."""
 
     command: str
     cwd: Path
     unsandboxed: bool = False
+    excluded: bool = False
+    why: str = ""
+
+    @property
+    def outside(self) -> bool:
+        return self.unsandboxed or self.excluded
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from harness import contacts
 from harness.asks import Answer
 from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
-from harness.effects import Reads, Writes
+from harness.effects import Reads, Runs, Writes
 from harness.errors import ToolError
 from harness.events import Denial, Event, HookPermissionResult, PermissionRequest, SubagentEvent, System, ToolProgress
 from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
@@ -51,7 +51,7 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
                 yield event
     prepared, decision = decided.prepared, decided.decision
     if not isinstance(decision, Allow):
-        end = ToolEnd(_denied(prepared.call, decision), "denied", decided.stop_turn, verdict.stop)
+        end = ToolEnd(_denied(prepared, decision), "denied", decided.stop_turn, verdict.stop)
         yield replace(end, result=amended(end.result, NOTHING, verdict))
         return
     calls.context.allow(prepared.call.id, prepared.effects, decided.real)
@@ -253,11 +253,13 @@ def _failed(call: ToolCall, text: str) -> ToolResult:
     return ToolResult(call.id, (Text(text),), is_error=True, data=f"Error: {text}")
 
 
-def _denied(call: ToolCall, decision: Decision) -> ToolResult:
-    rule = f" (rule: {decision.rule})" if decision.rule else ""
+def _denied(prepared: Prepared, decision: Decision) -> ToolResult:
+    call, rule = prepared.call, f" (rule: {decision.rule})" if decision.rule else ""
+    leaving = any(isinstance(effect, Runs) and effect.unsandboxed for effect in prepared.effects)
+    theirs = "The user can run it themselves: name the command to them.\n" if leaving else ""
     return _failed(
         call,
-        f"Permission denied for {call.name}: {decision.reason}{rule}.\n"
+        f"Permission denied for {call.name}: {decision.reason}{rule}.\n{theirs}"
         "Go on with what is permitted, or finish and say what was not permitted.",
     )
 

@@ -68,19 +68,20 @@ def test_rules_and_critical_removals_apply_in_it(rules, command, kind, source, m
 # ---- leaving it
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "dontAsk"])
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in {"dontAsk", "plan"}])
 @pytest.mark.parametrize("command", ["make", "ls", "git push"])
 def test_a_call_that_wants_to_leave_always_asks(mode, command):
     found = decided(command, mode, leaves=True, allow=ALLOW)
     assert (type(found), found.source) == (Ask, "sandbox")
     assert found == Ask("sandbox", "it asks to run outside the sandbox")  # of the person: no rule, no classifier
-    assert isinstance(decided(command, "dontAsk", leaves=True, allow=ALLOW), Deny)
+    for never in ("dontAsk", "plan"):
+        assert isinstance(decided(command, never, leaves=True, allow=ALLOW), Deny)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_settings_can_forbid_leaving(mode):
     found = decided("make", mode, replace(FULL, may_leave=False), leaves=True, ask=["Bash(make:*)"], allow=ALLOW)
-    assert (type(found), found.source) == (Deny, "sandbox")
+    assert (type(found), found.source) == (Deny, "mode" if mode == "plan" else "sandbox")
     assert isinstance(decided("make", mode, replace(FULL, may_leave=False), allow=ALLOW), Allow)
 
 

@@ -15,7 +15,7 @@ class NoShell:
     """A shell for tools that run nothing."""
 
     def run(
-        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False, outside: bool = False
     ) -> AsyncGenerator[Progress | Finished, None]:
         raise AssertionError("no command was to be run")
 

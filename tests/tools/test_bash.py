@@ -149,11 +149,17 @@ async def test_the_structured_form(context):
     }
 
 
-@pytest.mark.parametrize("option", ["run_in_background", "dangerouslyDisableSandbox"])
-async def test_what_is_not_there_is_answered_with_what_to_do(context, option):
+async def test_what_is_not_there_is_answered_with_what_to_do(context):
     with pytest.raises(ToolError) as caught:
-        await call(context, "true", **{option: True})
+        await call(context, "true", run_in_background=True)
     assert caught.value.mend
+
+
+async def test_outside_the_sandbox_only_as_it_was_decided(context):
+    probe, told = "echo ${HARNESS_SANDBOX-out}", "Ran outside the sandbox."
+    assert text(await call(context, probe, dangerouslyDisableSandbox=True)) == "1", "asking for it is no yes"
+    context.outside = True
+    assert text(await call(context, probe)) == f"out\n{told}"
 
 
 async def test_a_directory_that_is_gone_is_named(context, room):

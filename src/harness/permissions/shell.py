@@ -115,11 +115,17 @@ class _Judge:
 
     def _leaving(self) -> Decision | None:
         """A call that asks to run outside the sandbox is the person's to decide, whatever rule or mode allows it."""
-        if not self.run.unsandboxed or self.sandbox is None or self.sandbox.level == "none":
+        run = self.run
+        if not (run.unsandboxed or run.why) or self.sandbox is None or self.sandbox.level == "none":
             return None
+        if self.mode == "plan":
+            return Deny("mode", "in plan mode nothing runs outside the sandbox")
+        if not run.unsandboxed:
+            return Deny("sandbox", run.why)
         if not self.sandbox.may_leave:
-            return Deny("sandbox", "settings forbid commands outside the sandbox (sandbox.allowUnsandboxedCommands)")
-        return Ask("sandbox", "it asks to run outside the sandbox")
+            why = f"{run.why}; " if run.why else ""
+            return Deny("sandbox", f"{why}settings forbid leaving the sandbox (sandbox.allowUnsandboxedCommands)")
+        return Ask("sandbox", f"{run.why}: it would run outside" if run.why else "it asks to run outside the sandbox")
 
     def _critical(self, commands: Sequence[Command]) -> Decision | None:
         for command in commands:
@@ -180,7 +186,7 @@ class _Judge:
     def _sandboxed(self, parts: Sequence[Part]) -> bool:
         """Whether the sandbox makes asking needless (`decisions.md` 2)."""
         granted = self.sandbox
-        if granted is None or granted.level != "full" or self.run.unsandboxed or granted.auto_allow is False:
+        if granted is None or granted.level != "full" or self.run.outside or granted.auto_allow is False:
             return False
         if any(command_match(one_spaced(glob), text) for glob in granted.excluded for text in self._texts(parts)):
             return False  # it will not be inside
@@ -290,7 +296,7 @@ class _Judge:
 
         A full sandbox hides by itself what is denied within the working directories, and nothing else.
         """
-        contained = self.sandbox is not None and self.sandbox.level == "full" and not self.run.unsandboxed
+        contained = self.sandbox is not None and self.sandbox.level == "full" and not self.run.outside
         within = inside(place(_before_glob(pattern) or Path("/"), self.roots), self.roots)
         rules = self.rules.ask if contained and within else (*self.rules.deny, *self.rules.ask)
         rule = may_cover(rules, "Read", pattern, deep, self.roots)

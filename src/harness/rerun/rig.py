@@ -185,7 +185,7 @@ class _NoShell:
     """Nothing is run."""
 
     async def run(
-        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False, outside: bool = False
     ) -> AsyncGenerator[Finished, None]:
         nothing: Finished
         for nothing in ():

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from harness.errors import SandboxUnavailable
 from harness.network.contact import Contact
-from harness.sandbox import bwrap, cgroup, environment, masks, placeholders, reaper, seccomp, snapshot
+from harness.sandbox import bwrap, cgroup, environment, masks, placeholders, programs, reaper, seccomp, snapshot
 from harness.sandbox.policy import Policy
 
 
@@ -140,14 +140,18 @@ class Bwrap:
 
 @dataclass(frozen=True, slots=True)
 class Unsandboxed:
-    """No sandbox, by the user's word. `secret`: patterns of more variables to leave out."""
+    """No sandbox, by the user's word. `secret`: patterns of more variables to leave out. `single`: it is the word for
+    this command alone, so no program is found in places that sandboxed commands can write."""
 
     secret: tuple[str, ...] = ()
+    single: bool = False
 
     @contextmanager
     def open(self, policy: Policy, argv: Sequence[str], cwd: Path, passed: Sequence[int] = ()) -> Iterator[Launch]:
         mark = secrets.token_hex(8)
         variables = environment.unsandboxed(policy, self.secret) | {reaper.MARK: mark}
+        if self.single:
+            variables["PATH"] = programs.guarded(variables.get("PATH", os.defpath), (policy.project, *policy.write))
         yield Launch(argv=argv, env=variables, cwd=cwd, descriptors=tuple(passed), mark=mark)
 
 

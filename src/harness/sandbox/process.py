@@ -102,7 +102,7 @@ async def follow(
                 if left <= 0:
                     outlast, timeout = False, math.inf
                     yield _outlasting(ran, command, began)
-                    ran.outlasts = False
+                    ran.outlasts, ran.running = False, ()
                     continue
                 ended = await command.ready(min(left, PROGRESS_INTERVAL if pending else HEARTBEAT))
                 for contact in way.contacts() if way else ():

@@ -27,6 +27,17 @@ def find_all(name: str, writable: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
+def guarded(path: str, writable: Iterable[Path]) -> str:
+    """A PATH without the places that a command can write, or that are relative to where one stands."""
+    roots = list(writable)
+    kept = [
+        place
+        for place in path.split(os.pathsep)
+        if Path(place).is_absolute() and not any(within(Path(os.path.realpath(place)), root) for root in roots)
+    ]
+    return os.pathsep.join(kept or SYSTEM)
+
+
 def find(name: str, writable: Iterable[Path]) -> Path:
     """The first of them. Raises SandboxUnavailable where there is none."""
     for path in find_all(name, writable):

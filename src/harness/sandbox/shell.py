@@ -45,6 +45,7 @@ class SandboxShell:
         self._policy = policy
         self._results, self._gate = results, gate
         self._plain = None if sandboxed else Unsandboxed(tuple(secret_env))
+        self._outside = self._plain or Unsandboxed(tuple(secret_env), single=True)
         self._numbers = itertools.count(1)
         self._said_user = self._asked = False
         self._ready: Ready | None = None
@@ -85,19 +86,25 @@ class SandboxShell:
         self._over.close()
 
     async def run(
-        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False, outside: bool = False
     ) -> AsyncGenerator[Progress | Contact | Outlasts | Finished, None]:
         """Yield live output and at last one `Finished`; closing or cancelling kills everything first.
 
-        `timeout` is in seconds; with `outlast` it is told by an `Outlasts` and kills nothing. Raises
-        SandboxUnavailable where no sandbox can be had, and OSError where `cwd` is gone or the shell cannot be started.
+        `timeout` is in seconds; with `outlast` it is told by an `Outlasts` and kills nothing. `outside`: this one
+        runs outside the sandbox, by the user's word. Raises SandboxUnavailable where no sandbox can be had, and OSError
+        where `cwd` is gone or the shell cannot be started.
         """
         self._asked = True
         policy = self._policy()
         with ExitStack() as counted, ExitStack() as stack:
             self._running += 1
             counted.callback(self._ended)
-            run = await self._begin_ready(command, policy, cwd, stack) or self._begin(command, policy, cwd, stack)
+            plain = self._outside if outside else self._plain
+            if outside:  # it may rightly change what is protected, and must not meet placeholders
+                self.discard()
+                self._memory = Memory()
+            ready = None if outside else await self._begin_ready(command, policy, cwd, stack)
+            run = ready or self._begin(command, policy, cwd, stack, plain)
             made = run.launch.made
             if made:
                 self._memory.take(made.disk.protection.read_only)
@@ -114,7 +121,7 @@ class SandboxShell:
                         lasted = True
                         yield Outlasts(item.capture.text(SUCCESS_LIMIT)[0], saved, item.elapsed, item.running)
                     else:
-                        finished = self._finish(item, run, policy)
+                        finished = self._finish(item, run, policy, plain)
                         # Before the last word: who has read it finds nothing of ours in the project.
                         self._over.push(stack.pop_all())
                         if not self._ahead or lasted:  # of a job nobody may come after
@@ -135,12 +142,12 @@ class SandboxShell:
             closing.close()
         return run
 
-    def _begin(self, command: str, policy: Policy, cwd: Path, stack: ExitStack) -> Run:
-        launcher: Launcher = self._plain or probe.launcher(policy)
+    def _begin(self, command: str, policy: Policy, cwd: Path, stack: ExitStack, plain: Unsandboxed | None) -> Run:
+        launcher: Launcher = plain or probe.launcher(policy)
         bash = programs.find("bash", (policy.project, *policy.write))
         report = prelude.Report(stack)
-        script = prelude.direct(bash, command, report.write, stack, sandboxed=self._plain is None)
-        proxied = self._gate if policy.network == "proxy" and not self._plain else None
+        script = prelude.direct(bash, command, report.write, stack, sandboxed=plain is None)
+        proxied = self._gate if policy.network == "proxy" and not plain else None
         way = stack.enter_context(ProxyWay(proxied)) if proxied else None
         told = dataclasses.replace(policy, env={**policy.env, **script.env, **(way.environment if way else {})})
         launch = stack.enter_context(launcher.open(told, script.argv, cwd, script.passed))
@@ -150,17 +157,17 @@ class SandboxShell:
             stack.callback(guard.close)
         return Run(launch, process.start(launch, stack), report, guard)
 
-    def _finish(self, ran: process.Ran, run: Run, policy: Policy) -> Finished:
+    def _finish(self, ran: process.Ran, run: Run, policy: Policy, plain: Unsandboxed | None) -> Finished:
         code = 128 - ran.status if ran.status < 0 else ran.status
         report, user = run.report.words(), run.launch.user
-        if not report and not ran.timed_out and not ran.flooded and not self._plain:
+        if not report and not ran.timed_out and not ran.flooded and not plain:
             # bwrap failed before the shell began: nothing of the command has run.
             raise SandboxUnavailable(
                 f"The sandbox could not be set up: {ran.capture.text(FAILURE_LIMIT)[0].strip()}",
                 "`harness doctor` checks the sandbox; paths that were removed meanwhile are a common cause.",
             )
         output, saved = ran.capture.text(FAILURE_LIMIT if code or ran.timed_out else SUCCESS_LIMIT)
-        notes = []
+        notes = ["Ran outside the sandbox."] if plain and plain.single else []
         if ran.flooded:
             notes.append("Killed: it printed more than 5 GiB. Print less, or write to a file.")
         if ran.running:
@@ -172,7 +179,7 @@ class SandboxShell:
             notes += aftermath.notes(run.launch.made, run.guard, self._memory, run.changes)
         if run.launch.way:
             notes += run.launch.way.notes
-        if code and not self._plain:
+        if code and not plain:
             notes += hints(output, policy)
         *states, cwd = report[1:] or [""]
         return Finished(

@@ -97,6 +97,7 @@ class Session:
             save=lambda texts: self.questions.save(texts),  # noqa: PLW0108
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
             checkpoints=self.checkpoints,
+            placed=self._confinement.leaving(lambda: self.mode).placed,
         )
         self._keeper = self._compacting(context, files, results)
         self.compacts = self._keeper.wanted.auto  # by itself, when the conversation grows too long

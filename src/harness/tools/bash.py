@@ -53,7 +53,7 @@ class BashInput(ToolInput):
     description: str | None = Field(default=None, description="What it does, in five to ten words")
     run_in_background: bool = Field(default=False, description="Return at once; output goes to a file, its end is told")
     dangerouslyDisableSandbox: bool = Field(  # noqa: N815  the customary name
-        default=False, description="Run outside the sandbox; only when the user asked for it"
+        default=False, description="Ask the user to run this outside the sandbox, where only that helps"
     )
 
     @field_validator("command")
@@ -78,11 +78,6 @@ async def call(args: BashInput, context: Context) -> Stream:
             "run_in_background is switched off in this session.",
             "Run it in the foreground with a `timeout`; start a server with & and use it in the same command.",
         )
-    if args.dangerouslyDisableSandbox:
-        raise ToolError(
-            "Leaving the sandbox is not allowed in this session.",
-            "Run it inside, or tell the user which command to run themselves (or to start harness with --no-sandbox).",
-        )
     if not context.cwd.is_dir():
         raise ToolError(f"The working directory {context.cwd} is gone.", "Make it again, or ask the user.")
     seconds = 0.0 if args.run_in_background else _milliseconds(args.timeout) / 1000
@@ -98,7 +93,7 @@ async def _run(
     jobs, command = context.jobs, args.command
     outlast = jobs is not None and (args.run_in_background or (jobs.outlast and _may_outlast(command, context.cwd)))
     try:
-        stream = context.shell.run(command, context.cwd, timeout=seconds, outlast=outlast)
+        stream = context.shell.run(command, context.cwd, timeout=seconds, outlast=outlast, outside=context.outside)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(aclosing(stream))
             async for item in stream:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from harness.effects import Effect, Writes
+from harness.effects import Effect, Runs, Writes
 from harness.files import Files
 from harness.messages import Text, UserPart
 from harness.network.contact import Contact
@@ -61,7 +61,7 @@ class Shell(Protocol):
     """Runs a command line for the Bash tool: the session binds it to a sandbox and a policy."""
 
     def run(
-        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False
+        self, command: str, cwd: Path, *, timeout: float, outlast: bool = False, outside: bool = False
     ) -> "AsyncGenerator[Progress | Contact | Outlasts | Finished, None]": ...
 
     def prepare(self, cwd: Path) -> None:
@@ -127,7 +127,8 @@ class Context:
     call's effects once it is allowed. Without an entry only places inside the roots are opened. `seen` goes by
     real places. `hidden` are gitignore-style globs, anchored at `/`, of what Glob and Grep must not show. `search`
     finds specs of tools that are not in the request. `jobs` is None where nothing may run in the background.
-    `call_id` is the call that was allowed last: one that starts something runs alone.
+    `call_id` is the call that was allowed last, `outside` whether it was to run outside the sandbox: a call that
+    starts something runs alone.
     """
 
     cwd: Path
@@ -145,6 +146,7 @@ class Context:
     search: Callable[[str, int], Sequence[dict[str, Any]]] = lambda _query, _limit: ()
     jobs: "Jobs | None" = None
     call_id: str = ""
+    outside: bool = False
 
     def prepare_shell(self) -> None:
         self.shell.prepare(self.cwd)
@@ -152,6 +154,7 @@ class Context:
     def allow(self, call_id: str, effects: Sequence[Effect], real: Mapping[Path, Path]) -> None:
         """This call may run now, and its paths lead there."""
         self.call_id = call_id
+        self.outside = any(isinstance(effect, Runs) and effect.outside for effect in effects)
         self.decided.update(real)
         if any(isinstance(effect, Writes) for effect in effects):
             self.shell.discard()
