@@ -14,7 +14,7 @@ escapes: .venv/installed  ## 75 attacks and pieces of ordinary work against the 
 	$(BIN)/pytest -m suite -n 2
 
 check: .venv/installed  ## format, lint with size limits, strict types, import layers
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff format --check src tests examples
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
@@ -48,7 +48,7 @@ test-servers: .venv/installed .servers/llama-server  ## real model servers with 
 	touch $@
 
 format: .venv/installed
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff format src tests examples
 	$(BIN)/ruff check --fix .
 
 .venv/installed: pyproject.toml constraints.txt

@@ -4,6 +4,7 @@ The only module that starts tasks. A generator must not yield inside a task grou
 so the scopes live in the pumps and the task group belongs to the session.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
@@ -150,6 +151,31 @@ class Mux(Generic[T]):
     def _add(self, source: Source, item: T | _Ended) -> None:
         self._items.append((source, item))
         self._arrived.set()
+
+
+async def apart(generator: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """Iterate `generator` in a task of its own: it may hold scopes open, whatever its consumer does meanwhile."""
+    handed: asyncio.Queue[T | _Ended] = asyncio.Queue(1)
+
+    async def pump() -> None:
+        ended = _Ended()
+        try:
+            async with aclosing(generator):
+                async for item in generator:
+                    await handed.put(item)
+        except Exception as error:  # noqa: BLE001  the consumer raises it, in its own task
+            ended = _Ended(error)
+        await handed.put(ended)
+
+    task = asyncio.create_task(pump())
+    try:
+        while not isinstance(item := await handed.get(), _Ended):
+            yield item
+        if item.error:
+            raise item.error
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def aside(tasks: TaskGroup, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

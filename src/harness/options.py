@@ -19,6 +19,7 @@ from harness.start import Start
 if TYPE_CHECKING:
     from harness.definitions import Agent
     from harness.hooks.handler import Handler
+    from harness.tools.tool import Tool
 
 
 def _here() -> Path:
@@ -61,6 +62,7 @@ class SessionOptions:
     record: Path | None = None
     tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
     agents: "tuple[Agent, ...]" = ()  # besides those of files
+    functions: "tuple[tuple[Tool, dict[str, Any]], ...]" = ()  # tools of the program, with what the model is told
     schema: dict[str, Any] | None = None  # what each turn's answer must be
     mcp: tuple[str, ...] = ()  # of `--mcp-config`: JSON, or names of files
     strict_mcp: bool = False  # no other servers than those
@@ -97,7 +99,7 @@ class SessionOptions:
             agents=flags.agents,
             schema=flags.schema,
             mcp=flags.mcp,
-            strict_mcp=flags.strict_mcp,
+            strict_mcp=flags.strict_mcp or bare or env.get("CLAUDE_CODE_SAFE_MODE") in _ON,
             model=flags.model,
             endpoint=flags.endpoint,
             effort=flags.effort,

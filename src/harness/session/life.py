@@ -55,7 +55,9 @@ def notice(told: Told) -> Notice:
 
 
 def contract(options: SessionOptions, toolbox: Toolbox) -> "Contract | None":
-    """What answers must be, with the tool that gives them put into the toolbox."""
+    """What answers must be, with the tool that gives them put into the toolbox; and the program's own tools."""
+    for tool, spec in options.functions:
+        toolbox.add(tool, spec)
     if options.schema is None:
         return None
     from harness.structured import Contract  # noqa: PLC0415  seldom wanted

@@ -5,9 +5,12 @@ It is generated so that a session can send it without loading pydantic, and stay
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.tools import SPECS_FILE, TOOLS, load
+
+if TYPE_CHECKING:
+    from harness.tools.tool import Tool
 
 # What all servers' grammars understand; the rest (defaults, bounds, titles) is for our own validation.
 _KEPT = ("type", "description", "enum")
@@ -16,18 +19,15 @@ _KEPT = ("type", "description", "enum")
 def encode() -> bytes:
     """The tools' specs as a JSON array of chat-completions functions, sorted by name."""
     tools = load(TOOLS)
-    specs = [
-        {
-            "type": "function",
-            "function": {
-                "name": name,
-                "description": tools[name].description,
-                "parameters": _plain(tools[name].input.model_json_schema(), {}),
-            },
-        }
-        for name in sorted(tools)
-    ]
+    specs = [spec(tools[name]) for name in sorted(tools)]
     return json.dumps(specs, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def spec(tool: "Tool") -> dict[str, Any]:
+    """One tool as a model is told of it."""
+    parameters = _plain(tool.input.model_json_schema(), {})
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    return {"type": "function", "function": function}
 
 
 def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
