@@ -39,6 +39,7 @@ class AssistantMessage:
     message: Assistant
     cost: float | None = None
     interrupted: bool = False
+    uuid: str = ""  # of its last entry in the session file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class UserMessage:
     type: ClassVar[str] = "user"
     message: User | ToolResult
     source: Literal["prompt", "steering", "queued", "tool", "harness"]
+    uuid: str = ""  # of its entry in the session file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

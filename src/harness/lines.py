@@ -49,7 +49,7 @@ class StreamLines:
             return
         lines = self._inside(event) if isinstance(event, SubagentEvent) else self._bare(event)
         for line in lines:
-            yield {**line, "session_id": self._session_id, "uuid": str(uuid4())}
+            yield {**line, "session_id": self._session_id, "uuid": _uuid(event, line) or str(uuid4())}
 
     def _inside(self, nested: SubagentEvent) -> Iterator[Json]:
         """A sub-agent's calls and their results, as its caller's call; what it says only to who asks for it."""
@@ -107,6 +107,14 @@ class StreamLines:
             return
         beat = {"tool_use_id": event.call_id, "tool_name": event.tool, "elapsed_time_seconds": round(event.elapsed, 1)}
         yield {"type": "tool_progress", **beat, "total_bytes": event.total_bytes, "heartbeat": True}
+
+
+def _uuid(event: Event, line: Json) -> str:
+    """The line of a message has the name of its entry in the session file: a conversation can be cut there."""
+    match event:
+        case AssistantMessage(uuid=uuid) | UserMessage(uuid=uuid) if line["type"] == event.type:
+            return uuid
+    return ""
 
 
 def _about_a_hook(event: Event) -> TypeGuard[System]:

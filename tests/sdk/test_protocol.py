@@ -56,7 +56,7 @@ def test_no_session_still_gives_one_result(house):
 
 def test_lines_of_any_length_in_and_bounded_out(house):
     long = "x" * 3_000_000
-    with started(house, {"text": "got " + "z" * 1_500_000}, flags=("--include-partial-messages",)) as program:
+    with started(house, {"text": "got " + "z" * 1_500_000, "pace": {"characters": 500_000}}) as program:
         result = program.ask("go", padding=long)
         assert result["result"].startswith("got zzz")
         assert "more characters were cut" in result["result"]
@@ -237,3 +237,27 @@ def test_files_go_back_to_a_message(house):
         assert (house.project / "f").read_text() == "a\nb\n"
         assert not (house.project / "g").exists()
         assert program.close()[0] == 0
+
+
+def test_lines_have_the_names_of_their_entries_and_a_conversation_can_be_cut_there(house):
+    prompt = "22222222-2222-4222-8222-222222222222"
+    with started(
+        house, {"text": "one"}, {"text": "two"}, flags=("--replay-user-messages", "--include-partial-messages")
+    ) as program:
+        program.ask("first", uuid=prompt)
+        program.ask("second")
+        session, shown = (
+            program.of("result")[0]["session_id"],
+            [line["uuid"] for line in program.lines if "uuid" in line],
+        )
+        answer = program.of("assistant")[0]["uuid"]
+        assert len(shown) == len(set(shown))
+    (file,) = house.config.glob(f"projects/*/{session}.jsonl")
+    entries = [json.loads(line) for line in file.read_text().splitlines()]
+    kinds = {entry["uuid"]: entry["type"] for entry in entries if "uuid" in entry}
+    assert (kinds[prompt], kinds[answer]) == ("user", "assistant")
+    with started(house, {"text": "three"}, flags=(f"--resume={session}", f"--resume-session-at={answer}")) as program:
+        program.ask("third")
+        said = json.dumps(program.server.requests[0].messages)
+        assert "first" in said
+        assert "second" not in said

@@ -62,7 +62,7 @@ class Entries:
                 if added and len(added) == len(parts) - 1:
                     user, harness["added"] = User(parts[:1]), added
                 meta: Json = {"isMeta": True} if source == "harness" else {}  # readers show the person's own prompts
-                yield self._entry("user", message=message_json(user), harness=harness, **meta)
+                yield self._entry("user", event.uuid, message=message_json(user), harness=harness, **meta)
             case System(subtype="compact_boundary", data=data, fold=fold) if fold:
                 yield from self._boundary(data, fold, rides)
             case System(fold=fold) if fold:
@@ -98,8 +98,8 @@ class Entries:
         """The last `back_to` is undone."""
         return {**self.own({}), "rewound": True}
 
-    def _entry(self, kind: str, **content: object) -> Json:
-        entry = {"type": kind, "uuid": str(uuid4()), "parentUuid": self.parent, "isSidechain": bool(self.agent)}
+    def _entry(self, kind: str, uuid: str = "", /, **content: object) -> Json:
+        entry = {"type": kind, "uuid": uuid or str(uuid4()), "parentUuid": self.parent, "isSidechain": bool(self.agent)}
         if self.agent:
             entry["agentId"] = self.agent
         self.parent = str(entry["uuid"])

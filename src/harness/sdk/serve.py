@@ -207,6 +207,7 @@ class Host:
     def _begin(self, mux: Mux[Item]) -> None:
         if self._current is None and self.queue and not self._terminated:
             self._current = self.queue.popleft()
+            self.session.clerk.prompt = self._current.uuid
             if self.session.checkpoints:
                 self.session.checkpoints.message = self._current.uuid
             mux.add(self._turn(self._current))

@@ -62,5 +62,5 @@ def _conversation(session: Session, way: Way, *, undo: bool) -> None:
     with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
         past = replay(lines)
     journal.follow(past)
-    session._state.messages[:] = restored(past, session._deps.calls.context, session._clerk)
+    session._state.messages[:] = restored(past, session._deps.calls.context, session.clerk)
     session._state.ledger = Ledger.of(past.ever)

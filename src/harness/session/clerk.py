@@ -1,11 +1,12 @@
 """What a session keeps: each durable event with the state that it changed, written before anybody sees it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.events import Event, System, UserMessage
+from harness.events import AssistantMessage, Event, System, UserMessage
 from harness.journal import Journal, Past
 from harness.journal.fold import mended, paired
 from harness.messages import HistoryMessage, ToolResult, User
@@ -20,6 +21,7 @@ class Clerk:
         self._journal, self._live, self._seen = journal, live, seen
         self._kept: dict[str, Any] = {}
         self.title = ""
+        self.prompt = ""  # the uuid that the next prompt's entry is to have
         self._said = ""
 
     def keep(self, event: Event) -> Event:
@@ -36,11 +38,14 @@ class Clerk:
             if event.source == "prompt":
                 self._kept = {}
                 self._said = event.message.text
+                event, self.prompt = replace(event, uuid=self.prompt), ""
             state = self._changed()
         try:
             self._journal.write(event, state)
         except OSError as error:
             raise _unwritable(self._journal, error) from error
+        if isinstance(event, AssistantMessage | UserMessage):
+            return replace(event, uuid=self._journal.entries.parent or "")
         return event
 
     def rename(self, title: str) -> None:

@@ -76,7 +76,7 @@ class Session:
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         self.background = Background(options, tasks, lambda: self.mode, self._kept)
         context.seen, context.jobs = (seen := Seen()), self.background.jobs
-        self._clerk = Clerk(origin.journal, self._live, seen)
+        self.clerk = Clerk(origin.journal, self._live, seen)
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
         self._notices = list(origin.notices)
@@ -106,7 +106,7 @@ class Session:
         place = origin, self._cwd, self.models, self._toolbox, calls, self.permit, self._keeper
         self.agents = Agents(Parent(*place, lambda: self.definitions, self._environment, chosen.aliases))
         context.spawn = self.agents.spawner(context)
-        messages = restored(origin.past, context, self._clerk)
+        messages = restored(origin.past, context, self.clerk)
         self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
         self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices)
 
@@ -287,10 +287,10 @@ class Session:
 
     def rename(self, title: str) -> None:
         """Name the session. Raises HarnessError where that cannot be kept."""
-        self._clerk.rename(title)
+        self.clerk.rename(title)
 
     def close(self) -> None:
-        self._clerk.close()
+        self.clerk.close()
         self._deps.calls.context.files.close()
 
     async def _begun(self) -> AsyncGenerator[Event, None]:
@@ -323,7 +323,7 @@ class Session:
         return prompt.environment(facts)
 
     def _kept(self, event: Event) -> Event:
-        return self._clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)
+        return self.clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)
 
     def _live(self) -> dict[str, Any]:
         """What is kept beside the messages, and comes back with them when the session is gone on with."""
