@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from harness.memory import Wanted
 from harness.messages import Mode
 from harness.mux import aside
 from harness.options import SessionOptions
-from harness.permissions import Rules
+from harness.permissions import Roots, Rules
 from harness.sandbox.policy import Granted
 from harness.settings import Settings
+from harness.settings.places import repository
 
 RULES_TOLD = 20  # warnings about rules that are told one by one
+TRACKED_LOOKED_AT = 20_000  # names of git's index
 
 
 def memory(options: SessionOptions, chosen: Settings, cwd: Path) -> Wanted:
@@ -36,8 +39,12 @@ def memory(options: SessionOptions, chosen: Settings, cwd: Path) -> Wanted:
     )
 
 
-def warnings(chosen: Settings, rules: Rules, memory: Iterable[str]) -> Iterator[Notice]:
+def warnings(chosen: Settings, rules: Rules, memory: Iterable[str], roots: Roots) -> Iterator[Notice]:
     """What the person should know about settings and memory before the first turn: each one line."""
+    if names := _denied_and_tracked(rules, roots):
+        text = f"Denied to read, and tracked by git, whose history holds it all the same: {', '.join(names)}."
+        mend = "`git add -A` and `git commit -a` fail in the sandbox while it is. Take it out of the repository."
+        yield Notice(level="warning", cause="rules", text=text, mend=mend)
     if line := str(chosen.trust):
         yield Notice(level="warning", cause="trust", text=line)
     for problem in chosen.problems:
@@ -48,6 +55,17 @@ def warnings(chosen: Settings, rules: Rules, memory: Iterable[str]) -> Iterator[
         yield Notice(level="warning", cause="rules", text=f"{more} more permission rules cannot be used as they are.")
     for text in memory:
         yield Notice(level="warning", cause="memory", text=text)
+
+
+def _denied_and_tracked(rules: Rules, roots: Roots) -> list[str]:
+    if not any(rule.kind == "path" and rule.tool == "Read" for rule in rules.deny):
+        return []
+    from harness.checkpoints.ignore import tracked  # noqa: PLC0415  few sessions deny a file
+    from harness.permissions.paths import path_rule, place  # noqa: PLC0415
+
+    top = repository(roots.cwd)
+    names = islice(tracked(top), TRACKED_LOOKED_AT)
+    return list(islice((name for name in names if path_rule(rules.deny, "Read", place(top / name, roots), roots)), 3))
 
 
 def system_prompt(options: SessionOptions) -> str:

@@ -197,3 +197,14 @@ def test_searches_do_not_show_what_may_not_be_read(house: House):
     done = house.acts(*calls, flags=("--disallowedTools", "Read(secret.txt)"))
     assert [("secret" in text, "open.txt" in text) for text in done.results[:2]] == [(False, True)] * 2
     assert "denied" in done.results[2]
+
+
+def test_what_is_denied_and_tracked_by_git_is_told_at_the_start(house: House):
+    (house.project / "secrets").mkdir()
+    (house.project / "secrets" / "prod.key").write_text("k")
+    (house.project / "open.txt").write_text("o")
+    house.git("init")
+    house.git("add", "-A")
+    done = house.ask({"text": "Hello."}, flags=(*STREAM, "--disallowedTools", "Read(secrets/**)"))
+    told = [line["content"] for line in done.of("system", "informational")]
+    assert any("secrets/prod.key" in text and "open.txt" not in text for text in told), told

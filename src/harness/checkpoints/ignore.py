@@ -107,6 +107,11 @@ def _git_directory(top: Path) -> Path:
     return top / line if line else git
 
 
+def tracked(top: Path) -> Iterable[str]:
+    """The paths that git tracks in the work tree at `top`, read from its index; git is not started."""
+    return index_names(_bytes(_git_directory(top) / "index"))
+
+
 def _with_parents(names: Iterable[str]) -> Iterable[str]:
     for name in names:
         yield name

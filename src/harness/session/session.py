@@ -108,7 +108,7 @@ class Session:
         context.spawn = self.agents.spawner(context)
         messages = restored(origin.past, context, self.clerk)
         self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
-        self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices)
+        self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices, roots)
 
     def _compacting(self, context: Context, files: Files, results: Path) -> Keeper:
         return Keeper(
