@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.scripted.script import parse
 from harness.scripted.server import running
@@ -52,6 +53,34 @@ def test_a_command_of_the_readme_runs(line: str, tmp_path: Path):
         assert json.loads(done.stdout)["result"] == "I have looked."
     elif " -p " in line:
         assert done.stdout == "I have looked.\n"
+
+
+JOB = yaml.safe_load(next(b for b in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "steps:" in b))
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_the_job_for_ci_passes_or_fails_by_the_review(tmp_path: Path, ok: bool, code: int):
+    """Its steps as a runner does them, but for the installation: that is what tests run in."""
+    install, *work = [step["run"] for step in JOB["steps"]]
+    name = re.search(r'^name = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    assert install == f"pip install {name[1] if name else ''}"
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    answer = {"name": "StructuredOutput", "arguments": {"ok": ok, "comment": "Line 3 leaks."}}
+    with running(parse({"step": [{"calls": [answer]}, {"text": "Done.", "times": "always"}]})) as server:
+        env = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "HOME": str(tmp_path),
+            "OPENAI_BASE_URL": server.url,
+            "OPENAI_MODEL": "scripted",
+            "GITHUB_STEP_SUMMARY": "summary",
+        }
+        codes = [
+            subprocess.run(["bash", "-e", "-c", step], cwd=tmp_path, env=env, timeout=50, check=False).returncode
+            for step in work
+        ]
+    assert codes == [0, code]
+    assert (tmp_path / "summary").read_text() == "Line 3 leaks.\n"
+    assert json.loads((tmp_path / "review.json").read_text())["sandbox"] == "full"
 
 
 def test_the_two_first_commands_are_those_that_ci_runs():

@@ -68,6 +68,15 @@ def _denied_and_tracked(rules: Rules, roots: Roots) -> list[str]:
     return list(islice((name for name in names if path_rule(rules.deny, "Read", place(top / name, roots), roots)), 3))
 
 
+def plan_file(options: SessionOptions, chosen: Settings, session_id: str) -> Path | None:
+    """The one file that plan mode may write; None where nothing of the session is kept."""
+    if not options.persist:
+        return None
+    own = next((found for layer in reversed(chosen.layers) if (found := layer.get("plansDirectory"))), None)
+    directory = paths.resolve(own, options.cwd) if own else paths.config_home(options.env) / "plans"
+    return directory.resolve() / f"{session_id}.md"
+
+
 def system_prompt(options: SessionOptions) -> str:
     base = prompt.system_prompt() if options.system_prompt is None else options.system_prompt
     return "\n\n".join(part for part in (base, options.append_system_prompt) if part)

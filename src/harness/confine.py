@@ -107,7 +107,7 @@ class Confinement:
 
         return Gate(lambda: listed(self._domains, rules()), start, None if self._strict else ask)
 
-    def roots(self, real: Callable[[Path], Path]) -> Roots:
+    def roots(self, real: Callable[[Path], Path], plan_file: Path | None = None) -> Roots:
         """The places that path decisions depend on; `real` follows links, see `Roots`."""
         return Roots(
             project=self._cwd,
@@ -116,6 +116,7 @@ class Confinement:
             real=real,
             extra=self.directories,
             readable=(self._results,),
+            plan_file=plan_file,
         )
 
     def note(self, mode: Mode) -> str:

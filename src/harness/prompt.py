@@ -26,7 +26,7 @@ _MODES: Mapping[Mode, str] = {
     "default": "default: reads and read-only commands (ls, git diff) run, all else needs the user's yes",
     "acceptEdits": "acceptEdits: reads, edits in the project and sandboxed commands run, all else needs the user's yes",
     "plan": "plan: nothing can be changed. Reads and read-only commands (ls, git diff) run, other commands need the "
-    "user's yes. Answer with a plan or a review",
+    "user's yes. Answer with a plan or a review{plan}",
     "auto": "auto: reads and edits in the project run, the rest is judged by what the user said",
     "dontAsk": "dontAsk: reads and read-only commands (ls, git diff) run, all else is denied",
     "bypassPermissions": "bypassPermissions: nothing is asked; the sandbox still holds",
@@ -40,13 +40,14 @@ def system_prompt() -> str:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`sandbox` is one sentence on what holds commands; `headless`: nobody can be asked; `allowed`: the user's
-    allow rules as written, and what the settings allow besides."""
+    allow rules as written, and what the settings allow besides; `plan`: the file that plan mode may write."""
 
     cwd: Path
     mode: Mode
     sandbox: str
     headless: bool
     allowed: tuple[str, ...] = ()
+    plan: Path | None = None
 
 
 def environment(facts: Facts) -> str:
@@ -58,7 +59,7 @@ def environment(facts: Facts) -> str:
         f"Programs: {', '.join(p for p in PROGRAMS if shutil.which(p)) or 'none of the usual ones'}",
         f"Git: {git_branch(facts.cwd)}",
         f"Sandbox: {facts.sandbox}",
-        f"Permission mode: {_MODES[facts.mode]}" + _rest(facts),
+        f"Permission mode: {_MODES[facts.mode].replace('{plan}', _plan(facts))}" + _rest(facts),
         f"Date: {date.today().isoformat()}",  # noqa: DTZ011  the person's own day
     ]
     return "<environment>\n" + "\n".join(lines) + "\n</environment>"
@@ -67,6 +68,10 @@ def environment(facts: Facts) -> str:
 def _printable(text: str) -> str:
     """The name of a directory or a rule may hold anything, line ends too: what is not plain text comes escaped."""
     return text if text.isprintable() else ascii(text)
+
+
+def _plan(facts: Facts) -> str:
+    return f"; a long plan may be kept in {_printable(str(facts.plan))}, the one file to write" if facts.plan else ""
 
 
 def _rest(facts: Facts) -> str:

@@ -63,7 +63,8 @@ class Session:
         self._cwd = options.cwd.resolve()
         self._confinement = Confinement(options, chosen, self._cwd, results)
         files = Files((self._cwd, *self._confinement.directories))
-        roots, granted = self._confinement.roots(files.real), self._confinement.granted()
+        self._plan_file = beginnings.plan_file(options, chosen, self.id)
+        roots, granted = self._confinement.roots(files.real, self._plan_file), self._confinement.granted()
         self.permit = self._confinement.follow(starting_permit(options, chosen, roots, granted), roots)
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins, self._started = Interrupt(), False, True, ""  # said by hooks
@@ -319,7 +320,8 @@ class Session:
 
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
-        facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed)
+        headless, plan = not self._options.interactive, self._plan_file
+        facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, headless, allowed, plan)
         return prompt.environment(facts)
 
     def _kept(self, event: Event) -> Event:
