@@ -53,7 +53,7 @@ class Confinement:
         self._by_rules: Callable[[], Sequence[tuple[Path, ...]]] = lambda: ((), (), ())
         self.home = Path(options.env.get("HOME") or Path.home())
         self._auto_allow = chosen.auto_allow
-        self._may_leave, self._excluded = chosen.unsandboxed, chosen.excluded
+        self._may_leave, self._excluded, self._ignored = chosen.unsandboxed, chosen.excluded, chosen.ignored
 
     @property
     def sandboxed(self) -> bool:
@@ -89,6 +89,7 @@ class Confinement:
             deny_write=(*self._deny_write, *unchanged),
             network=self._network,
             env=self._environment,
+            ignored=self._ignored,
             project_readonly=mode == "plan",
         )
 

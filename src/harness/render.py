@@ -164,10 +164,13 @@ class Renderer:
             del self._live[result.call_id]  # servers use ids again
         more = len(lines) - _SHOWN_LINES
         style = "red" if result.is_error else "dim"
-        for number, line in enumerate(lines[:_SHOWN_LINES]):
+        head = _SHOWN_LINES // 2 if more > 0 and result.is_error else _SHOWN_LINES  # why it failed stands at its end
+        for number, line in enumerate(lines[:head]):
             self._line(f"  {'└' if number == 0 else ' '} {_clipped(line)}", style)
         if more > 0:
             self._line(f"    … {more} more lines", "dim")
+            for line in lines[head + more :]:
+                self._line(f"    {_clipped(line)}", style)
 
     def _line(self, text: str, style: str = "") -> None:
         self._end_line()

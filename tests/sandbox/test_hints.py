@@ -51,7 +51,11 @@ def test_plan_mode_and_network_change_what_is_told():
         ("Error: EROFS: read-only file system, open '/opt/y'", "Blocked: write to /opt/y. "),
         ("bash: line 1: .envrc: Read-only file system", "Blocked: write to .envrc. "),
         ("bash: .claude/settings.json: Read-only file system", "Blocked: write to .claude/settings.json. "),
-        ("mv: cannot move '.git' to 'x': Device or resource busy", "of the project not .git/config"),
+        ("mv: cannot move '.git' to 'x': Device or resource busy", "Blocked: write to .git. "),
+        (
+            "mkdir: cannot create directory \u2018.claude/x\u2019: Read-only file system",
+            "Blocked: write to .claude/x. ",
+        ),
     ],
 )
 def test_what_was_blocked_is_named(output, blocked):
@@ -75,3 +79,28 @@ async def test_real_refusals_are_told_in_words(room: Room):
         assert words in " ".join(done.notes), (command, done)
     for command in ("cat nosuch", f"cat {room.home}/.nosuch", "grep -r x .; exit 3", "cat .git/config /nonexistent"):
         assert (await room.run(command, read=(room.home,))).notes == (), command
+
+
+@pytest.mark.parametrize(
+    ("output", "hint"),
+    [
+        ("dial unix /var/run/docker.sock: socket: operation not permitted", "Unix sockets (databases"),
+        ("strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted", "tracing of processes"),
+        ("mount: Operation not permitted", "mounts, namespaces"),
+        ("bash: fork: retry: Resource temporarily unavailable", "2,048 processes"),
+        ("RuntimeError: can't start new thread", "2,048 processes"),
+        ("MemoryError", "8 GiB of memory"),
+        ("dd: error writing 'x': File too large", "files of 16 GiB"),
+    ],
+)
+def test_a_limit_or_a_refused_call_is_named_once(output, hint):
+    assert told(f"{output}\n{output}").count(hint) == 1
+
+
+def test_what_settings_do_not_want_to_hear_of_is_not_told():
+    ignored = {"make": ["/etc/x"], "*": ["/opt"]}
+    policy = Policy(project=Path("/p"), home=Path("/home/a"), ignored=ignored)
+    etc, opt = "touch: cannot touch '/etc/x': Read-only file system", "/opt/x: Read-only file system"
+    assert hints(etc, policy, "make all") == hints(opt, policy, "anything") == ()
+    assert hints(etc, policy, "maker")
+    assert hints(etc, policy, "touch /etc/x")

@@ -1,6 +1,6 @@
 """What a sandboxed command may touch: a value that the launchers turn into mounts or profiles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,7 @@ class Policy:
     deny_write: tuple[Path, ...] = ()
     network: Network = "none"
     env: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, Sequence[str]] = field(default_factory=dict)  # commands to paths that no hint names
     project_readonly: bool = False
     allow_unix_sockets: bool = False  # for databases' and agents' sockets; a hole towards services outside
     allow_ptrace: bool = False  # for debuggers and strace

@@ -121,7 +121,7 @@ class SandboxShell:
                         lasted = True
                         yield Outlasts(item.capture.text(SUCCESS_LIMIT)[0], saved, item.elapsed, item.running)
                     else:
-                        finished = self._finish(item, run, policy, plain)
+                        finished = self._finish(command, item, run, policy, plain)
                         # Before the last word: who has read it finds nothing of ours in the project.
                         self._over.push(stack.pop_all())
                         if not self._ahead or lasted:  # of a job nobody may come after
@@ -157,7 +157,7 @@ class SandboxShell:
             stack.callback(guard.close)
         return Run(launch, process.start(launch, stack), report, guard)
 
-    def _finish(self, ran: process.Ran, run: Run, policy: Policy, plain: Unsandboxed | None) -> Finished:
+    def _finish(self, command: str, ran: process.Ran, run: Run, policy: Policy, plain: Unsandboxed | None) -> Finished:
         code = 128 - ran.status if ran.status < 0 else ran.status
         report, user = run.report.words(), run.launch.user
         if not report and not ran.timed_out and not ran.flooded and not plain:
@@ -180,7 +180,7 @@ class SandboxShell:
         if run.launch.way:
             notes += run.launch.way.notes
         if code and not plain:
-            notes += hints(output, policy)
+            notes += hints(output, policy, command)
         *states, cwd = report[1:] or [""]
         return Finished(
             exit_code=code,

@@ -140,6 +140,7 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         auto_allow=True if enabled and auto_allow is None else auto_allow,
         unsandboxed=get("sandbox.allowUnsandboxedCommands") is not False,
         excluded=tuple(get("sandbox.excludedCommands") or ()),
+        ignored=_untold(get("sandbox.ignoreViolations")),
         auto_mode=_auto_mode(get),
         deny_read=tuple(get("sandbox.filesystem.denyRead") or ()),
         deny_write=tuple(get("sandbox.filesystem.denyWrite") or ()),
@@ -190,6 +191,11 @@ def _model(layers: tuple[Layer, ...], aliases: Mapping[str, str]) -> str | None:
 
 def _env(layer: Layer) -> Iterator[tuple[str, str]]:
     yield from (layer.get("env") or {}).items()
+
+
+def _untold(written: Any) -> dict[str, list[str]]:
+    listed = written.items() if isinstance(written, dict) else ()
+    return {name: [str(path) for path in places] for name, places in listed if isinstance(places, list)}
 
 
 def _environment(layers: tuple[Layer, ...]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the settings come to, in the terms of the program. Light: where there are no files, this is all there is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,6 +90,7 @@ class Settings:
     auto_allow: bool | None = None
     unsandboxed: bool = True  # whether a call may ask to run outside the sandbox
     excluded: tuple[str, ...] = ()  # commands that run outside it
+    ignored: Mapping[str, Sequence[str]] = field(default_factory=dict)  # commands to paths whose refusal is not told
     auto_mode: AutoMode = field(default_factory=AutoMode)
     deny_read: tuple[str, ...] = ()
     deny_write: tuple[str, ...] = ()
