@@ -8,7 +8,13 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 FILE = Path(__file__).parents[1] / "docs" / "stream-json.schema.json"
-CONTROL = {"control_request", "control_response", "control_cancel_request", "conversation_reset"}  # of SDKs alone
+CONTROL = {
+    "control_request",
+    "control_response",
+    "control_cancel_request",
+    "conversation_reset",
+    "transcript_mirror",
+}  # of SDKs alone
 
 
 @cache

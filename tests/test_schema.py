@@ -35,7 +35,9 @@ def test_the_command_prints_it_and_the_docs_have_the_same():
 def test_it_knows_every_event_by_its_tag():
     schema = validator().schema
     assert isinstance(schema, dict)
-    assert {kind.type for kind in get_args(kinds.Event)} - {"message"} <= set(schema["properties"]["type"]["enum"])
+    assert {kind.type for kind in get_args(kinds.Event)} - {"message", "subagent"} <= set(
+        schema["properties"]["type"]["enum"]
+    )
 
 
 def sayable(event: Any) -> bool:

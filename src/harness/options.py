@@ -63,6 +63,7 @@ class SessionOptions:
     tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
     agents: "tuple[Agent, ...]" = ()  # besides those of files
     functions: "tuple[tuple[Tool, dict[str, Any]], ...]" = ()  # tools of the program, with what the model is told
+    skills: tuple[str, ...] | None = None  # those to offer; None: all
     schema: dict[str, Any] | None = None  # what each turn's answer must be
     mcp: tuple[str, ...] = ()  # of `--mcp-config`: JSON, or names of files
     strict_mcp: bool = False  # no other servers than those

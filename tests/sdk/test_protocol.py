@@ -261,3 +261,30 @@ def test_lines_have_the_names_of_their_entries_and_a_conversation_can_be_cut_the
         said = json.dumps(program.server.requests[0].messages)
         assert "first" in said
         assert "second" not in said
+
+
+def test_clear_begins_a_new_conversation(house):
+    with started(house, {"text": "one"}, {"text": "two"}) as program:
+        first = program.ask("remember this")["session_id"]
+        assert program.ask("/clear")["session_id"] == first
+        (reset,) = program.of("conversation_reset")
+        second = program.ask("go on")
+        assert reset["session_id"] == first
+        assert second["session_id"] == reset["new_conversation_id"] != first
+        assert second["result"] == "two"
+        assert "remember this" not in json.dumps(program.server.requests[-1].messages)
+        assert program.close() == (0, "")
+
+
+def test_a_mirror_of_the_session_file_comes_before_each_result(house):
+    with started(house, {"calls": [bash("true")]}, {"text": "one"}, flags=("--session-mirror",)) as program:
+        session = program.ask("go")["session_id"]
+        frames = [line for line in program.lines if line["type"] == "transcript_mirror"]
+        assert program.lines[-1]["type"] == "result"
+        copied = [entry for frame in frames for entry in frame["entries"]]
+        assert program.close()[0] == 0
+    (file,) = house.config.glob(f"projects/*/{session}.jsonl")
+    assert {frame["filePath"] for frame in frames} == {str(file)}
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert copied == kept[: len(copied)]
+    assert {"user", "assistant"} <= {entry["type"] for entry in copied}

@@ -175,3 +175,24 @@ def test_a_slow_hook_is_cancelled(house):
 def test_hooks_of_another_form_are_refused(house, hooks):
     with started(house, hooks=hooks) as program:
         assert "hooks" in program.info["error"]
+
+
+def test_a_rule_for_local_settings_is_kept_there(house):
+    rules = {
+        "type": "addRules",
+        "rules": [{"toolName": "Bash", "ruleContent": "touch:*"}],
+        "behavior": "allow",
+        "destination": "localSettings",
+    }
+
+    def decide(request):
+        return {"behavior": "allow", "updatedInput": request["input"], "updatedPermissions": [rules]}
+
+    with started(
+        house, {"calls": [bash("touch x")]}, {"calls": [bash("touch y")]}, {"text": "x"}, flags=ASK, answer=decide
+    ) as program:
+        program.ask("go")
+        assert len(program.asked) == 1
+    assert "Bash(touch:*)" in (house.project / ".harness" / "settings.local.json").read_text() + "".join(
+        path.read_text() for path in house.project.glob(".claude/settings.local.json")
+    )

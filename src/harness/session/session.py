@@ -156,6 +156,8 @@ class Session:
         """The agents, commands and skills that people wrote."""
         trusted, allowed = self._chosen.trust.trusted, not self._options.no_commands
         found = load_definitions(self._cwd, self._options.env, self._options.customs, trusted=trusted, commands=allowed)
+        if (wanted := self._options.skills) is not None:
+            found.skills = {name: skill for name, skill in found.skills.items() if name in wanted}
         found.agents |= {agent.name: agent for agent in self._options.agents}
         self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
         return found
