@@ -178,7 +178,7 @@ class Keeper:
             tries += 1
             if reply is None:
                 break
-            complaint = summary.problem(reply, open_todos)
+            complaint = summary.problem(reply, open_todos, room * 3)
             if not complaint:
                 yield reply.text.strip(), ""
                 return

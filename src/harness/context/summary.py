@@ -6,6 +6,7 @@ from importlib import resources
 
 from harness.context.ledger import Ledger
 from harness.messages import Assistant, HistoryMessage, Text, ToolResult, User
+from harness.providers.tokens import tokens
 
 HEADINGS = ("Goal", "Constraints", "Decisions", "Files", "Commands", "Failures", "Next step")
 _NEEDED = ("Goal", "Next step")
@@ -23,8 +24,8 @@ def instruction(room: int, focus: str = "", complaint: str = "") -> User:
     return User((Text("\n\n".join(parts)),))
 
 
-def problem(answer: Assistant, todos: Sequence[str]) -> str:
-    """Why an answer cannot stand for the conversation; '' where it can.
+def problem(answer: Assistant, todos: Sequence[str], most: float = float("inf")) -> str:
+    """Why an answer cannot stand for the conversation; '' where it can. `most` tokens are taken.
 
     Goal and next step must be there, and no open todo may be called done: what is not finished would be lost.
     """
@@ -32,6 +33,8 @@ def problem(answer: Assistant, todos: Sequence[str]) -> str:
         return "it calls tools instead of answering"
     if answer.stop == "max_tokens":
         return "it was cut off: write less"
+    if tokens(answer.text) > most:  # a server that keeps to no limit
+        return "it is far too long: write less"
     sections = parsed(answer.text)
     missing = [name for name in _NEEDED if len(sections.get(name, "").split()) < 3]
     if missing:
