@@ -10,6 +10,7 @@ from harness import paths
 from harness.contacts import listed
 from harness.errors import UsageError
 from harness.leaving import Leaving
+from harness.memory.places import notes
 from harness.messages import Mode
 from harness.network.domains import Domains, Network, network
 from harness.network.hosts import Refused
@@ -43,7 +44,11 @@ class Confinement:
         self._strict = chosen.only_listed_domains
         self._domains = _domains(options, chosen)
         self._cwd, self._results = cwd, results
-        self.directories = (*options.add_dirs, *_existing(chosen.directories, cwd))
+        self._notes = notes(
+            cwd, options.env, False if options.plain else chosen.auto_memory, chosen.auto_memory_directory
+        )
+        kept = (self._notes,) if self._notes and chosen.auto_memory else ()  # switched on: it may be written to
+        self.directories = (*options.add_dirs, *_existing(chosen.directories, cwd), *kept)
         self._write = (*self.directories, *_existing(chosen.allow_write, cwd))
         self._read = _existing(chosen.allow_read, cwd)
         self._deny_read, self._deny_write = _existing(chosen.deny_read, cwd), _existing(chosen.deny_write, cwd)
@@ -116,7 +121,7 @@ class Confinement:
             home=self.home,
             real=real,
             extra=self.directories,
-            readable=(self._results,),
+            readable=(self._results, *([self._notes] if self._notes else [])),
             plan_file=plan_file,
         )
 

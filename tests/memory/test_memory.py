@@ -143,3 +143,23 @@ def test_the_index_of_auto_memory_is_cut(room: Path):
     (found,) = Memory.load(wanted(room)).files
     assert (found.kind, found.text.count("\n")) == ("Auto", 199)
     assert Memory.load(wanted(room, auto=False)).files == []
+
+
+def test_a_cut_index_is_told_and_how_to_write_only_where_it_is_switched_on(room: Path):
+    from harness.memory.places import auto, notes
+
+    env = {"HOME": str(room / "home")}
+    index = auto(room / "repo", env).path
+    assert notes(room / "repo", env, None) is None
+    assert not index.parent.exists(), "nobody asked for it"
+    assert notes(room / "repo", env, True) == index.parent
+    (empty,) = Memory.load(wanted(room, auto=True)).files
+    assert str(index.parent) in empty.text
+    assert empty.text.endswith("(nothing yet)")
+    put(index, "\n".join(f"line {n}" for n in range(500)))
+    (found,) = (memory := Memory.load(wanted(room))).files
+    assert "later sessions" not in found.text
+    assert "only its first 200 lines" in memory.notices[0]
+    assert "later sessions" in Memory.load(wanted(room, auto=True)).opening()
+    assert notes(room / "repo", env, False) is None
+    assert notes(room / "repo", {**env, "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1"}, True) is None

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.scenarios.house import House, bash
+from tests.scenarios.house import BYPASS, STREAM, House, bash, call
 
 SUMMARY = "## Goal\nRead what the user named.\n## Next step\nAnswer the next question."
 
@@ -54,3 +54,42 @@ def test_a_window_that_nothing_fits_ends_with_a_clear_error(house: House):
     assert done.code == 1
     assert done.result["terminal_reason"] == "prompt_too_long"
     assert "/memory" in done.result["errors"][0]
+
+
+def test_what_was_moved_out_can_be_read_in_every_mode_and_by_commands(house: House):
+    counts = [{"calls": [bash(f"seq -f 'line %g of {n}' 300")]} for n in range(4)]
+    id_ = "11111111-1111-4111-8111-111111111111"
+    house.ask(*counts, {"text": "ok"}, flags=(*STREAM, *BYPASS, "--session-id", id_), context_window=16_000)
+    looks = [call("Read", file_path="{{file}}", limit=2), bash("head -1 {{file}}")]
+    done = house.ask(
+        {"when": {"any_result": r"Read (?P<file>/\S+moved\S+\.txt)\]"}, "calls": looks},
+        {"text": "seen"},
+        flags=(*STREAM, "--resume", id_, "--permission-mode", "plan"),
+        context_window=9_000,
+    )
+    read, printed = done.results[-2:]
+    assert "1\tline 1 of" in read
+    assert printed.startswith("line 1 of")
+    assert [each["compact_metadata"]["trigger"] for each in done.of("system", "compact_boundary")] == ["micro"]
+    house.settings(hooks={"PreCompact": [{"hooks": [{"type": "command", "command": "echo not now >&2; exit 2"}]}]})
+    forbidden = house.run("-p", "--resume", id_, "/compact", url="http://127.0.0.1:9/v1", env={"OPENAI_MODEL": "m"})
+    assert "Not compacted: not now" in forbidden.err
+    preview = house.run(
+        "-p", "--resume", id_, "/compact --preview", url="http://127.0.0.1:9/v1", env={"OPENAI_MODEL": "m"}
+    )
+    assert "would stay word for word" in preview.out
+    assert 'What the user asked, in order:\n1. "go"' in preview.out
+
+
+def test_notes_are_written_where_the_person_switched_them_on(house: House):
+    house.settings(autoMemoryEnabled=True)
+    writes = [call("Write", file_path="{{place}}/MEMORY.md", content="- [tests](tests.md): run them with make\n")]
+    script = {"when": {"user": r"in (?P<place>/\S+/memory), with"}, "calls": writes}
+    done = house.ask(script, {"text": "Kept."}, flags=(*STREAM, "--permission-mode", "acceptEdits"))
+    assert done.results[-1].startswith("Created")
+    house.settings()
+    (index,) = house.config.glob("projects/*/memory/MEMORY.md")
+    done = house.acts(call("Read", file_path=str(index)), flags=("--permission-mode", "plan"))
+    assert "run them with make" in done.results[0]
+    assert "run them with make" in done.asked[0].messages[-1]["content"]
+    assert "later sessions" not in done.asked[0].messages[-1]["content"]

@@ -24,6 +24,10 @@ LONG = 40_000  # characters from which a file is told to be long
 DEPTH = 4  # imports within imports
 AUTO_LINES, AUTO_BYTES = 200, 25_000
 PATTERNS = 1000  # of all rules together
+HOW = (
+    "Your own notes on this project, for later sessions. When you learn what will matter again and no file shows "
+    "(a decision, a preference, a trap), write it to a file of its topic in {directory}, with a line for it in MEMORY.md."
+)  # said where the person has switched it on
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +162,17 @@ class Memory:
 
     def _index(self) -> None:
         place = places.auto(self.wanted.cwd, self.wanted.env, self.wanted.auto_directory)
-        if _regular(place.path) and (text := self._text(place.path)):
-            lines = text.splitlines()[:AUTO_LINES]
-            cut = "\n".join(lines).encode()[:AUTO_BYTES].decode("utf-8", "ignore").strip()
-            if cut:
-                self.files.append(MemoryFile(place.path, "Auto", cut))
+        text = ((_regular(place.path) and self._text(place.path)) or "").strip()
+        lines = text.splitlines()[:AUTO_LINES]
+        cut = "\n".join(lines).encode()[:AUTO_BYTES].decode("utf-8", "ignore").strip()
+        if len(cut) < len(text):
+            self.notices.append(
+                f"{place.path}: only its first {AUTO_LINES} lines, {AUTO_BYTES // 1000} KB at most, are read."
+            )
+        if self.wanted.auto:
+            cut = f"{HOW.format(directory=place.path.parent)}\n\n{cut or '(nothing yet)'}"
+        if cut:
+            self.files.append(MemoryFile(place.path, "Auto", cut))
 
     def _excluded(self, path: Path) -> bool:
         if not self.wanted.excluded:

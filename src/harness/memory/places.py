@@ -1,5 +1,6 @@
 """Where memory files are, and in which order they count (`conventions.md` 6)."""
 
+import contextlib
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -74,6 +75,20 @@ def auto(cwd: Path, env: Mapping[str, str], chosen: str | None = None) -> Place:
     else:
         directory = paths.config_home(env) / "projects" / paths.project_key(_main_worktree(cwd)) / "memory"
     return Place(directory / "MEMORY.md", "Auto", directory)
+
+
+def notes(cwd: Path, env: Mapping[str, str], setting: bool | None, chosen: str | None = None) -> Path | None:
+    """The directory of that index: None where nobody wants it, or where it is not there and nobody asked for it.
+
+    With the setting on it is made, for the model to write to.
+    """
+    if setting is False or env.get("CLAUDE_CODE_DISABLE_AUTO_MEMORY") in {"1", "true"}:
+        return None
+    directory = auto(cwd, env, chosen).path.parent
+    if setting:
+        with contextlib.suppress(OSError):  # then it cannot be written to, and a write says why
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return directory.resolve() if directory.is_dir() else None
 
 
 def _main_worktree(cwd: Path) -> Path:
