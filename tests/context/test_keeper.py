@@ -41,7 +41,7 @@ ANSWERS: dict[str, Assistant | ProviderError] = {
 
 
 @dataclass
-class Model_:
+class FailingModel:
     """A model that counts every token and takes no request which its window does not hold."""
 
     window: int
@@ -80,12 +80,12 @@ class Fitted:
     messages: list[HistoryMessage]
     events: list[Event]
     error: CannotFit | None
-    provider: Model_
+    provider: FailingModel
     results: list[str]
 
 
 def fit(
-    messages: list[HistoryMessage], provider: Model_, *, memory: str = "", block: str = "", share: float = 0.8
+    messages: list[HistoryMessage], provider: FailingModel, *, memory: str = "", block: str = "", share: float = 0.8
 ) -> Fitted:
     """Make the next request fit, and fold the journaled events over the history beside it: both must come to one."""
 
@@ -149,7 +149,7 @@ longer = st.builds(lambda *parts: [m for part in parts for m in part], histories
 def test_what_is_sent_is_paired_and_fits_or_an_error_says_why(
     messages: list[HistoryMessage], window: int, answers: list[str], memory: str, share: float
 ):
-    provider = Model_(window, list(answers))
+    provider = FailingModel(window, list(answers))
     done = fit(messages, provider, memory=memory, share=share)
     assert all(pairs_hold(request.messages) for request in provider.asked), "no summary is asked for with a torn pair"
     assert provider.refused == 0, "nothing is sent that we know to be too long"
@@ -168,7 +168,7 @@ def test_what_is_sent_is_paired_and_fits_or_an_error_says_why(
 
 def test_a_model_that_gives_no_summary_is_done_without():
     for answer in sorted(ANSWERS.keys() - {"good"}):
-        done = fit(long_task(12, 700), Model_(12_000, [answer] * 9))
+        done = fit(long_task(12, 700), FailingModel(12_000, [answer] * 9))
         assert done.error is None, answer
         stands_in = [event for event in done.events if isinstance(event, Notice) and event.cause == "compaction"]
         assert len(stands_in) == 1, answer
@@ -176,7 +176,7 @@ def test_a_model_that_gives_no_summary_is_done_without():
 
 
 def test_one_bad_summary_is_asked_for_again_with_what_was_wrong():
-    provider = Model_(12_000, ["says it is done", "good"])
+    provider = FailingModel(12_000, ["says it is done", "good"])
     done = fit(long_task(12, 700), provider)
     assert len(provider.asked) == 2
     assert "'Write docs' is done, which is still open" in provider.asked[1].messages[-1].text
@@ -185,7 +185,7 @@ def test_one_bad_summary_is_asked_for_again_with_what_was_wrong():
 
 def test_a_hook_that_forbids_it_leaves_the_conversation_as_it_is():
     messages = long_task(12, 700)
-    done = fit(messages, Model_(12_000, []), block="not now")
+    done = fit(messages, FailingModel(12_000, []), block="not now")
     assert done.messages == messages
     assert [event.text for event in done.events if isinstance(event, Notice)] == ["Not compacted: not now"]
 
@@ -193,7 +193,7 @@ def test_a_hook_that_forbids_it_leaves_the_conversation_as_it_is():
 @pytest.mark.parametrize("tries", range(3))
 def test_what_is_moved_out_is_in_the_file_that_is_named(tries: int):
     old: list[Any] = [*long_task(8 + 3 * tries, 700), said("And now?")]
-    done = fit(old, Model_(9000 + 3000 * tries, []))
+    done = fit(old, FailingModel(9000 + 3000 * tries, []))
     boundaries = [event for event in done.events if isinstance(event, System) and "moved" in event.fold]
     assert len(boundaries) == 1
     assert len(done.results) == len(boundaries[0].fold["moved"]) > 0

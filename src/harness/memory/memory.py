@@ -26,7 +26,7 @@ AUTO_LINES, AUTO_BYTES = 200, 25_000
 PATTERNS = 1000  # of all rules together
 HOW = (
     "Your own notes on this project, for later sessions. When you learn what will matter again and no file shows "
-    "(a decision, a preference, a trap), write it to a file of its topic in {directory}, with a line for it in MEMORY.md."
+    "(a decision, a preference, a trap), write it to a file of its topic in {directory}, with a line in MEMORY.md."
 )  # said where the person has switched it on
 
 
