@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness import paths
 from harness.contacts import listed
+from harness.definitions import skill_places
 from harness.errors import UsageError
 from harness.leaving import Leaving
 from harness.memory.places import notes
@@ -44,6 +45,8 @@ class Confinement:
         self._strict = chosen.only_listed_domains
         self._domains = _domains(options, chosen)
         self._cwd, self._results = cwd, results
+        trusted, sources = chosen.trust.trusted, options.settings.sources
+        self._skills = tuple(skill_places(cwd, options.env, sources, trusted=trusted))
         self._notes = notes(
             cwd, options.env, False if options.plain else chosen.auto_memory, chosen.auto_memory_directory
         )
@@ -89,7 +92,8 @@ class Confinement:
             home=self.home,
             level=self.level,
             write=(*self._write, *opened),
-            read=(*self._read, *_existing((str(self._results),), self._cwd)),  # made by the first long result
+            # The directory of results is made by the first long one.
+            read=(*self._read, *self._skills, *_existing((str(self._results),), self._cwd)),
             deny_read=(*self._deny_read, *unread),
             deny_write=(*self._deny_write, *unchanged),
             network=self._network,
@@ -121,7 +125,7 @@ class Confinement:
             home=self.home,
             real=real,
             extra=self.directories,
-            readable=(self._results, *([self._notes] if self._notes else [])),
+            readable=(self._results, *self._skills, *([self._notes] if self._notes else [])),
             plan_file=plan_file,
         )
 

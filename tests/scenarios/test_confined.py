@@ -153,3 +153,28 @@ def test_path_rules_hold_for_commands_too(open_house: House):
     assert (open_house.project / "kept").read_text() == "as it was"
     assert (open_house.base / "out" / "made").read_text() == "y\n"
     assert (open_house.project / "a.pem").read_text() == f"{CANARY}\n"
+
+
+def test_skills_of_the_person_are_read_inside_and_out(open_house: House):
+    """In every mode, where they are linked to as well; what lies beside them stays hidden."""
+    house = open_house
+    away = house.base / "away"
+    for place in (house.home / ".claude/skills/near", away):
+        place.mkdir(parents=True)
+        (place / "run.sh").write_text(f"echo ran {place.name}\n")
+    (house.home / ".claude/skills/far").symlink_to(away)
+    (house.home / ".claude/secret.json").write_text(CANARY)
+    near, far = (house.home / ".claude/skills" / name / "run.sh" for name in ("near", "far"))
+    done = house.acts(
+        call("Read", file_path=str(near)),
+        call("Read", file_path=str(far)),
+        bash(f"bash {near}; bash {far}; cat ~/.claude/secret.json"),
+        call("Read", file_path=str(house.home / ".claude/secret.json")),
+        flags=("--permission-mode", "dontAsk", "--allowedTools", "Bash"),
+    )
+    read_near, read_far, ran, beside = done.results
+    assert "echo ran near" in read_near
+    assert "echo ran away" in read_far
+    assert "ran near\nran away\n" in ran
+    assert CANARY not in ran
+    assert "Permission denied" in beside

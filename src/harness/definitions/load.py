@@ -55,7 +55,33 @@ def load(
     return found
 
 
+def skill_places(cwd: Path, env: Mapping[str, str], sources: Collection[str], *, trusted: bool) -> list[Path]:
+    """Real directories of skills that may be read by whoever uses them: the person's, with what they link to from
+    there, and a trusted repository's own, without."""
+    found: dict[Path, None] = {}
+    for place, source in _places("skills", cwd, env, sources):
+        if not place.is_dir():
+            continue
+        real = place.resolve()
+        if source == "user":
+            linked = (each.resolve() for each in sorted(place.iterdir())[:COUNT] if each.is_symlink() and each.is_dir())
+            found |= dict.fromkeys((real, *linked))
+        elif trusted and paths.within(real, repository(cwd)):
+            found[real] = None
+    return list(found)
+
+
 def _files(kind: str, cwd: Path, env: Mapping[str, str], sources: Collection[str]) -> Iterator[tuple[Path, Source]]:
+    seen: set[str] = set()
+    for directory, source in _places(kind, cwd, env, sources):
+        real = os.path.realpath(directory)
+        if real in seen:
+            continue
+        seen.add(real)
+        yield from ((path, source) for path in _markdown(directory, kind))
+
+
+def _places(kind: str, cwd: Path, env: Mapping[str, str], sources: Collection[str]) -> list[tuple[Path, Source]]:
     """The nearest first: the directories from `cwd` up to the repository's root, then the person's."""
     places: list[tuple[Path, Source]] = []
     if "project" in sources:
@@ -65,13 +91,7 @@ def _files(kind: str, cwd: Path, env: Mapping[str, str], sources: Collection[str
     if "user" in sources:
         homes = dict.fromkeys((paths.config_home(env), paths.claude_home(env)))
         places += [(home / kind, "user") for home in homes]
-    seen: set[str] = set()
-    for directory, source in places:
-        real = os.path.realpath(directory)
-        if real in seen:
-            continue
-        seen.add(real)
-        yield from ((path, source) for path in _markdown(directory, kind))
+    return places
 
 
 def _markdown(directory: Path, kind: str) -> list[Path]:

@@ -209,7 +209,8 @@ def inside(where: Place, roots: Roots) -> bool:
 
 def readable(where: Place, roots: Roots) -> bool:
     bases = (*roots.readable, *([roots.plan_file] if roots.plan_file else []))
-    return any(within(where.named, base) and within(where.real, normal(roots.real(base))) for base in bases)
+    real = (normal(roots.real(base)) for base in bases)  # one may link to another, as a skill's directory does
+    return any(within(where.named, base) for base in bases) and any(within(where.real, base) for base in real)
 
 
 def is_plan_file(where: Place, roots: Roots) -> bool:
