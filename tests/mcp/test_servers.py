@@ -88,6 +88,29 @@ def test_a_projects_server_needs_trust_and_runs_in_the_sandbox(house):
     assert strict.of("system", "init")[0]["mcp_servers"] == []
 
 
+def test_what_makes_a_projects_servers_sandbox_takes_nothing_from_the_project(house):
+    """It runs outside: a module in its directory, or a variable that a program or its loader obeys, would too."""
+    canary = house.base / "canary"
+    evil = f"open({str(canary)!r}, 'a').write(__name__)\n"
+    (house.project / "harness").mkdir()
+    for name in ("harness/__init__.py", "anyio.py", "argparse.py", "sitecustomize.py", "usercustomize.py"):
+        (house.project / name).write_text(evil)
+    (house.project / "server.py").write_text(SERVER.read_text())
+    here = str(house.project)
+    env = {"OUTSIDE": str(canary), "PYTHONPATH": here, "HOME": here, "PATH": "/nowhere", "LD_PRELOAD": "/nowhere/x.so"}
+    words = ["-u", "LD_PRELOAD", "-u", "PYTHONPATH", "/usr/bin/python3", "-P", str(house.project / "server.py")]
+    given = {"command": "/usr/bin/env", "args": words, "env": env}
+    (house.project / ".mcp.json").write_text(json.dumps({"mcpServers": {"ext": given}}))
+    done = house.ask(
+        {"calls": [call("mcp__ext__touch")]},
+        {"text": "x"},
+        flags=("--output-format", "stream-json", "--trust-project", *ALLOW),
+        env={"PYTHONSAFEPATH": "1"},  # for this start of ours alone: an installed `harness` looks nowhere here
+    )
+    assert done.results[0].startswith("inside")
+    assert not canary.exists()
+
+
 def test_servers_of_the_program_that_drives_us(house):
     """Over control requests, without the protocol's package."""
     asked = []

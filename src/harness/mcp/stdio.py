@@ -21,6 +21,7 @@ from harness.mux import aside
 if TYPE_CHECKING:
     from mcp.client.session import ClientSession
 
+_OURS = "HARNESS_SERVER_"  # before the names of a confined server's variables, on their way into the sandbox
 _SAID = 2_000  # bytes of a server's stderr that its failure repeats
 
 
@@ -80,8 +81,8 @@ class Stdio:
 
         self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         errors = stack.enter_context(self._log.open("w", encoding="utf-8"))
-        command, args = self._command()
-        parameters = StdioServerParameters(command=command, args=args, env=dict(self._config.env), cwd=self._cwd)
+        command, args, env = self._command()
+        parameters = StdioServerParameters(command=command, args=args, env=env, cwd=self._cwd)
         read, write = await stack.enter_async_context(stdio_client(parameters, errlog=errors))
         client = Implementation(name=CLIENT, version=__version__)
         session = await stack.enter_async_context(ClientSession(read, write, client_info=client))
@@ -98,13 +99,15 @@ class Stdio:
         self._offered = Offered(info, tools, began.instructions or "")
         self._session = session
 
-    def _command(self) -> tuple[str, list[str]]:
+    def _command(self) -> tuple[str, list[str], dict[str, str]]:
+        """Program, arguments and environment. What makes the sandbox runs outside of it: it imports nothing from the
+        project that it starts in, and the project's variables reach it under names that mean nothing to it."""
         config = self._config
         if not self._confined:
-            return config.command, list(config.args)
-        let_in = [word for name in config.env for word in ("--env", name)]
-        words = ["-m", "harness", "sandbox", "exec", "--project", str(self._cwd), *let_in, "--", config.command]
-        return sys.executable, [*words, *config.args]
+            return config.command, list(config.args), dict(config.env)
+        words = ["-E", "-P", "-m", "harness", "sandbox", "exec", "--project", str(self._cwd), "--env-behind", _OURS]
+        env = {f"{_OURS}{name}": value for name, value in config.env.items()}
+        return sys.executable, [*words, "--", config.command, *config.args], env
 
     def _words(self) -> str:
         """The last of what it wrote to stderr."""

@@ -40,6 +40,9 @@ def parse(what: str, argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]
         metavar="NAME",
         help="let this variable in (a pattern such as APP_*)",
     )
+    parser.add_argument(
+        "--env-behind", metavar="PREFIX", help="let variables in whose names begin so, under the rest of their names"
+    )
     flags = parser.parse_args(words[:cut])
     return flags, words[cut + 1 :]
 
@@ -54,6 +57,8 @@ def policy(flags: argparse.Namespace) -> Policy:
         for name, value in os.environ.items()
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in flags.env)
     }
+    if prefix := flags.env_behind:
+        let_in |= {name[len(prefix) :]: value for name, value in os.environ.items() if name.startswith(prefix)}
     return Policy(
         project=project,
         home=real(flags.home or Path.home()),
