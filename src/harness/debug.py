@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.events import Event, StreamEvent, System
 from harness.render import safe
 
+Log = Callable[[Event], None]
 LONGEST = 500  # characters of a line
 WORDS = {
     "request": ("stream_request_start", "assistant", "stopReason", "progress", "api_retry"),
@@ -44,7 +45,7 @@ class Wanted:
         return (kind in self.kinds) is not self.but
 
 
-def opened(filter_: str | None, file: str | None, stack: ExitStack) -> Callable[[Event], None]:
+def opened(filter_: str | None, file: str | None, stack: ExitStack) -> Log:
     """Where each event is to be shown; nowhere unless one of the two flags is given.
 
     Raises:

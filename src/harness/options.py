@@ -62,6 +62,7 @@ class SessionOptions:
     record: Path | None = None
     tools: tuple[str, ...] | None = None  # the built-in ones to offer; None: all
     agents: "tuple[Agent, ...]" = ()  # besides those of files
+    agent: str | None = None  # which of them the session itself is
     functions: "tuple[tuple[Tool, dict[str, Any]], ...]" = ()  # tools of the program, with what the model is told
     skills: tuple[str, ...] | None = None  # those to offer; None: all
     schema: dict[str, Any] | None = None  # what each turn's answer must be
@@ -98,6 +99,7 @@ class SessionOptions:
             no_commands=flags.no_commands,
             env=env,
             agents=flags.agents,
+            agent=flags.agent,
             schema=flags.schema,
             mcp=flags.mcp,
             strict_mcp=flags.strict_mcp or bare or env.get("CLAUDE_CODE_SAFE_MODE") in _ON,

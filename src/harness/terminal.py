@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,8 +15,9 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from harness import paths, question, settings, slash
+from harness import debug, paths, question, settings, slash
 from harness.asks import Answer
+from harness.debug import Log
 from harness.errors import EXIT_OK, UsageError
 from harness.events import PermissionRequest, Result
 from harness.flags import Flags
@@ -52,6 +53,12 @@ async def _run(flags: Flags) -> int:
         if (chosen := await _choose(options, lines)) is None:
             return EXIT_OK
         options = replace(options, start=replace(options.start, resume=chosen))
+    with ExitStack() as stack:
+        log = debug.opened(flags.debug, flags.debug_file, stack)
+        return await _converse(flags, options, lines, log)
+
+
+async def _converse(flags: Flags, options: SessionOptions, lines: PromptSession[str], log: Log) -> int:
     async with open_session(options) as session:
         color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         screen = Renderer(_write, color=color)
@@ -68,7 +75,7 @@ async def _run(flags: Flags) -> int:
             if text.strip() == "/help":
                 _write(HELP + "\n")
             if text.strip():
-                await _turn(text, session, screen, lines)
+                await _turn(text, session, screen, lines, log)
             text = None
 
 
@@ -128,12 +135,13 @@ async def _read(lines: PromptSession[str]) -> str | None:
             return None
 
 
-async def _turn(text: str, session: Session, screen: Renderer, lines: PromptSession[str]) -> None:
+async def _turn(text: str, session: Session, screen: Renderer, lines: PromptSession[str], log: Log) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, session.interrupt)
     try:
         async with aclosing(slash.turn(text, session)) as events:
             async for event in events:
+                log(event)
                 screen.show(event)
                 if isinstance(event, PermissionRequest):
                     session.answer(event.id, await _ask(event, lines))

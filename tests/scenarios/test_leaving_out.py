@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from harness.scripted.script import steps
+from harness.scripted.server import running
 from tests.scenarios.house import House, bash
 
 OK = {"text": "Fine."}
@@ -57,3 +59,29 @@ def test_verbose_and_debug_tell_on_stderr_and_stdout_stays_the_answer(house: Hou
     assert kinds == {"request", "permission"}
     wrong = house.run("-p", "go", "--debug=everything")
     assert (wrong.code, wrong.out, "request" in wrong.err) == (2, "", True)
+
+
+def test_a_session_may_be_an_agent(house: House):
+    furnished(house)
+    agent = {"judge": {"description": "d", "prompt": "You judge.", "tools": ["Read", "Bash(git *)"], "maxTurns": 1}}
+    flags = ("--output-format", "stream-json", "--agents", json.dumps(agent), "--agent")
+    done = house.ask({"calls": [bash("ls")]}, flags=(*flags, "judge"))
+    assert done.asked[0].messages[0]["content"] == "You judge."
+    assert {tool["function"]["name"] for tool in done.asked[0].body["tools"]} == {"Read", "Bash"}
+    assert (done.code, done.result["subtype"]) == (1, "error_max_turns")
+    of_file = house.ask(OK, flags=(*flags, "helper"))
+    assert of_file.asked[0].messages[0]["content"] == "Help."
+    wrong = house.run("-p", "go", "--agent", "nobody")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "general-purpose" in wrong.err
+
+
+def test_lines_as_prompts_each_have_their_own_result(house: House):
+    said = [{"type": "user", "message": {"role": "user", "content": text}} for text in ("one", "two")]
+    stdin = "".join(f"{json.dumps(line)}\n" for line in said).encode()
+    with running(steps({"text": "First."}, {"text": "Second."})) as server:
+        flags = ("-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose")
+        done = house.run(*flags, url=server.url, stdin=stdin)
+    assert (done.code, done.err) == (0, "")
+    assert [line["result"] for line in done.of("result")] == ["First.", "Second."]
+    assert done.lines[-1]["type"] == "result"

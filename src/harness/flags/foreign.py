@@ -19,9 +19,6 @@ VENDOR_FLAGS_WITH_VALUE = frozenset({"--environment", "--ref", "--betas"})
 
 # Flags that mean something which is not here yet, and what to do instead. A flag that the parser has is none of them.
 NOT_YET: Mapping[str, str] = {
-    "--agent": "Say in the prompt which agent to use, or pass its text with --system-prompt-file.",
-    "--mcp-config": "Leave it out: no MCP server can be started yet.",
-    "--strict-mcp-config": "Leave it out: no MCP server can be started yet.",
     "--append-subagent-system-prompt": "Leave it out.",
     "--forward-subagent-text": "Leave it out.",
     "--allow-dangerously-skip-permissions": "Use --dangerously-skip-permissions, or leave it out.",

@@ -31,6 +31,7 @@ class Flags:
     replay: bool
     tools: tuple[str, ...] | None
     agents: "tuple[Agent, ...]"
+    agent: str | None
     schema: dict[str, Any] | None
     mcp: tuple[str, ...]
     strict_mcp: bool
@@ -91,6 +92,7 @@ def parse(argv: Sequence[str]) -> Flags:
         replay=given.replay_user_messages,
         tools=values.tools(given.tools),
         agents=values.agents(given.agents),
+        agent=given.agent,
         schema=values.schema(given.json_schema),
         mcp=tuple(given.mcp_config),
         strict_mcp=given.strict_mcp_config,

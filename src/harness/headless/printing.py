@@ -1,6 +1,8 @@
 """How `harness -p` prints: what each `--output-format` makes of a turn's events."""
 
 import json
+import os
+import select
 import sys
 from typing import Protocol
 
@@ -23,7 +25,7 @@ class Text:
 
     def __init__(self, outlet: Outlet, *, verbose: bool) -> None:
         self._outlet = outlet
-        self._steps = Renderer(sys.stderr.write) if verbose and sys.stderr else None
+        self._steps = Renderer(say) if verbose and sys.stderr else None
 
     def show(self, event: Event) -> None:
         if self._steps:
@@ -80,4 +82,25 @@ def _warn(notice: Notice) -> None:
 def tell(text: str) -> None:
     """A line for people, on stderr."""
     if sys.stderr:
-        print(safe(text) if sys.stderr.isatty() else text, file=sys.stderr)  # noqa: T201
+        say(f"{safe(text) if sys.stderr.isatty() else text}\n")
+
+
+class _Stderr:
+    """What nobody reads must not make the turn wait: after `PATIENCE` it is dropped."""
+
+    PATIENCE = 5.0  # seconds
+    deaf = False
+
+
+def say(text: str) -> None:
+    """Write to stderr, in pieces that a pipe takes at once."""
+    if not sys.stderr:
+        return
+    data = text.encode("utf-8", "backslashreplace")
+    descriptor = sys.stderr.fileno()
+    try:
+        while data and select.select((), (descriptor,), (), 0 if _Stderr.deaf else _Stderr.PATIENCE)[1]:
+            data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
+        _Stderr.deaf = bool(data)
+    except OSError:
+        pass  # whoever reads it has gone

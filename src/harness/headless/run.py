@@ -122,6 +122,7 @@ class Run:
 
     async def _in_session(self, text: str) -> None:
         options = SessionOptions.from_flags(self.flags, interactive=False)
+        self.heard = time.monotonic()
         async with open_session(options) as session:
             self._session = session
             if self.ended_by:

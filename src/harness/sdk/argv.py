@@ -9,7 +9,7 @@ from harness.errors import UsageError
 from harness.flags import Flags
 
 # Accepted without an effect here, or with one elsewhere; those of the first kind take a value.
-_IDLE_WITH_VALUE = frozenset({"--betas", "--task-budget", "--thinking-display", "--plugin-dir", "--agent"})
+_IDLE_WITH_VALUE = frozenset({"--betas", "--task-budget", "--thinking-display", "--plugin-dir"})
 _IDLE = frozenset({"--debug", "--ide"})
 _THINKING = ("adaptive", "enabled", "disabled")
 
