@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio
+
 from harness import contacts
-from harness.asks import Answer
+from harness.asks import Answer, Asks
 from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
 from harness.effects import Reads, Runs, Writes
 from harness.errors import ToolError
@@ -19,6 +21,8 @@ from harness.network.contact import Contact
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.tools.tool import Context, Inner, Output, current_call
 from harness.turn import Spent
+
+UNANSWERED = 6.0  # seconds after which Notification hooks hear of a question
 
 Running = AsyncGenerator[Event | Spent | ToolEnd, None]
 
@@ -91,19 +95,13 @@ async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGe
     if not isinstance(decision, Ask):
         yield _Decided(prepared, real, decision)
         return
-    answer: Answer | None = None
-    if calls.hooks:
-        async with aclosing(calls.hooks.in_place_of_a_person(prepared.call, _updates(decision))) as asked:
-            async for item in asked:
-                if not isinstance(item, Verdict):
-                    yield item
-                elif item.permission in {"allow", "deny"} and decision.source != "rule":
-                    answer = _of_hook(item)
-    by = "hook" if answer else "user"
-    if answer is None and calls.asks is not None:
-        with calls.asks.open(_question_id(prepared.call, calls)):
-            yield _question(prepared, decision, calls)
-            answer = await calls.asks.wait(_question_id(prepared.call, calls))
+    answer, by = None, "user"
+    async with aclosing(_whoever(prepared, decision, calls)) as asking:
+        async for told in asking:
+            if isinstance(told, _Said):
+                answer, by = told.answer, told.by
+            else:
+                yield told
     if answer is None:
         denied = Deny("headless", f"{decision.reason}; nobody can be asked in this run", decision.rule)
         yield _decided(prepared.call, denied)
@@ -114,6 +112,30 @@ async def _decide(prepared: Prepared, verdict: Verdict, calls: Calls) -> AsyncGe
         yield calls.save(answer.rules)
     yield _decided(decided.prepared.call, decided.decision)
     yield decided
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    answer: Answer
+    by: Literal["hook", "user"]
+
+
+async def _whoever(prepared: Prepared, decision: Ask, calls: Calls) -> AsyncGenerator[Event | _Said, None]:
+    """Hooks may answer in the person's place; else the person does, if there is one. The last item is the answer."""
+    verdict = NOTHING
+    if calls.hooks:
+        async with aclosing(calls.hooks.in_place_of_a_person(prepared.call, _updates(decision))) as said:
+            async for item in said:
+                if isinstance(item, Verdict):
+                    verdict = item
+                else:
+                    yield item
+    if verdict.permission in {"allow", "deny"} and decision.source != "rule":
+        yield _Said(_of_hook(verdict), "hook")
+    elif calls.asks is not None:
+        async with aclosing(_ask(_question(prepared, decision, calls), calls, calls.asks)) as asking:
+            async for told in asking:
+                yield _Said(told, "user") if isinstance(told, Answer) else told
 
 
 def _updates(ask: Ask) -> list[dict[str, Any]]:
@@ -135,6 +157,23 @@ def _with_memory(end: ToolEnd, prepared: Prepared, calls: Calls) -> ToolEnd:
     read = (effect.path for effect in prepared.effects if isinstance(effect, Reads))
     more = tuple(Text(text) for path in read if (text := calls.memory(path)))
     return replace(end, result=replace(end.result, parts=(*end.result.parts, *more))) if more else end
+
+
+async def _ask(question: PermissionRequest, calls: Calls, asks: Asks) -> AsyncGenerator[Event | Answer, None]:
+    """Put a question and wait, however long; hooks are told where nobody answers soon. The last item is the answer."""
+    with asks.open(question.id):
+        yield question
+        answer: Answer | None = None
+        with anyio.move_on_after(UNANSWERED):
+            answer = await asks.wait(question.id)
+        if answer is None and calls.hooks and calls.hooks.matching("Notification", "permission_prompt"):
+            message = f"Permission is needed to use {question.call.name}: {question.reason}"
+            fields = {"message": message, "notification_type": "permission_prompt"}
+            async with aclosing(calls.hooks.ask("Notification", "permission_prompt", **fields)) as said:
+                async for item in said:
+                    if not isinstance(item, Verdict):
+                        yield item
+        yield answer or await asks.wait(question.id)
 
 
 def _question_id(call: ToolCall, calls: Calls) -> str:
@@ -234,7 +273,7 @@ def _from_inside(call: ToolCall, item: Inner) -> Event | Spent:
     match item.event:
         case PermissionRequest() | SubagentEvent() | Spent() as event:  # the second: of one that it started itself
             return event
-        case System(subtype="task_started" | "task_notification") as event:
+        case System(subtype="task_started" | "task_updated" | "task_notification") as event:
             return event
     return SubagentEvent(call_id=call.id, agent_id=item.agent, event=item.event)
 

@@ -213,3 +213,29 @@ def test_hooks_hear_of_agents(house):
         ("SubagentStop", None, "Explore"),
         ("Stop", None, None),
     ]
+
+
+def test_a_program_stops_an_agent_and_the_turn_goes_on(house):
+    tables = [step(MAIN, calls=[agent()]), step(SUB, calls=[bash("sleep 30")]), step(MAIN, text="went on")]
+    with started(house, *tables, flags=("--permission-mode", "bypassPermissions")) as program:
+        program.say(MAIN)
+        program.until(lambda line: line.get("parent_tool_use_id"))
+        (begun,) = program.of("system", "task_started")
+        assert "no task" in program.control("stop_task", task_id="nobody")["error"]
+        assert program.control("stop_task", task_id=begun["task_id"]) == {}
+        program.until(lambda line: line["type"] == "result")
+        assert program.of("result")[0]["result"] == "went on"
+        assert program.of("system", "task_updated")[0]["patch"] == {"status": "killed"}
+        assert program.of("system", "task_notification")[0]["status"] == "stopped"
+
+
+def test_a_model_that_cannot_be_had_is_answered(house):
+    house.settings(modelAliases={"haiku": "no-such-model"})
+    done = house.ask(
+        step(MAIN, calls=[agent(model="haiku")]),
+        step(MAIN, text="done"),
+        flags=(*STREAM, "--model", "m"),
+        prompt=MAIN,
+        models=["m"],
+    )
+    assert "did not finish" in done.results[0]

@@ -5,7 +5,8 @@ from typing import Any
 
 import anyio
 
-from harness.asks import Asks
+from harness import execute
+from harness.asks import Answer, Asks
 from harness.events import AssistantMessage, HookPermissionResult, Notice, PermissionRequest, Progress, Result, System
 from harness.hooks import asking
 from harness.hooks.handler import Handler, HookFailed, Ran
@@ -215,3 +216,19 @@ async def test_a_hook_may_answer_for_the_person_but_not_for_an_ask_rule():
             raise AssertionError("the hook has answered already")
 
     await drive(says("", call("w", "write")), says("x"), decide=asks_by("mode"), hooks=[hook], asks=asks, hook=person)
+
+
+async def test_a_question_that_nobody_answers_is_told_of(monkeypatch):
+    monkeypatch.setattr(execute, "UNANSWERED", 0.02)
+    asks, seen = Asks(), []
+
+    def hear(given: Json) -> None:
+        seen.append((given["notification_type"], given["message"]))
+        asks.answer("w", Answer("allow"))
+
+    hooks = [handler("Notification", hear, "permission_prompt")]
+    driven = await drive(
+        says("", call("w", "write")), says("x"), decide=lambda _c, _e, _r: Ask("mode", "why"), hooks=hooks, asks=asks
+    )
+    assert seen == [("permission_prompt", "Permission is needed to use write: why")]
+    assert not driven.results[0].is_error

@@ -94,6 +94,8 @@ def _servers(host: Host) -> "Servers":
 
 async def stop_task(host: Host, request: Request) -> Json:
     jobs, name = host.session.background.jobs, _text(request, "task_id")
+    if host.session.agents.stop(name):
+        return {}
     job = jobs.get(name) if jobs else None
     if jobs is None or job is None or job.state != "running":
         raise BadRequest(f"There is no task {name!r} that runs.")

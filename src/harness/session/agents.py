@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import anyio
+
 from harness.calls import Calls
 from harness.context.keeper import Keeper
 from harness.definitions import Agent, Definitions
 from harness.effects import Effect
-from harness.errors import ToolError
+from harness.errors import HarnessError, ToolError
 from harness.events import AssistantMessage, Event, Result, System
 from harness.guards.limits import Limits
 from harness.hooks.verdict import Verdict
@@ -68,6 +70,7 @@ class Agents:
     def __init__(self, parent: Parent) -> None:
         self._parent = parent
         self.open: dict[str, System] = {}
+        self._ends: dict[str, Interrupt] = {}
 
     def known(self) -> dict[str, Agent]:
         """By name: people's own before ours."""
@@ -81,6 +84,13 @@ class Agents:
         told = [_notification(task, "stopped", "Interrupted by the user.") for task in self.open.values()]
         self.open.clear()
         return told
+
+    def stop(self, agent_id: str) -> bool:
+        """End one that runs; its caller reads that. False where there is none."""
+        if agent_id not in self.open or agent_id not in self._ends:
+            return False
+        self._ends[agent_id].request()
+        return True
 
     def spawner(self, context: Context, depth: int = 0) -> Callable[[Any], AsyncGenerator[Any, None]] | None:
         """What the Agent tool of this context starts agents with; None where it may start none."""
@@ -101,6 +111,7 @@ class Agents:
         tally = _Tally()
         try:
             deps = self._deps(agent, agent_id, provider, context, depth, transcript.path)
+            self._ends[agent_id] = deps.interrupt
             async with aclosing(self._turn(args.prompt, agent, deps)) as events:
                 async for event in events:
                     transcript.write(event)
@@ -111,10 +122,15 @@ class Agents:
         finally:
             transcript.close()
             if provider is not self._parent.models.now:
-                await provider.aclose()
+                with anyio.CancelScope(shield=True):
+                    await provider.aclose()
         seconds = time.monotonic() - began
         del self.open[agent_id]
         status = "failed" if tally.failed else "completed"
+        if self._ends.pop(agent_id).requested:
+            status = "stopped"
+            killed = {"task_id": agent_id, "patch": {"status": "killed"}}
+            yield Inner(agent_id, System(subtype="task_updated", data=killed))
         yield Inner(agent_id, _notification(started, status, tally.text[:200] or status, tally.usage(seconds)))
         yield tally.output(agent_id, seconds)
 
@@ -148,7 +164,10 @@ class Agents:
         unmapped = model in ALIASES and model not in self._parent.aliases
         if models.connect is None:
             return models.now
-        return await models.connect(models.now.model.id if model is None or unmapped else model)
+        try:
+            return await models.connect(models.now.model.id if model is None or unmapped else model)
+        except HarnessError as error:
+            raise ToolError(error.what, error.mend) from error
 
     def _deps(
         self, agent: Agent, agent_id: str, provider: Provider, outer: Context, depth: int, transcript: Path | None
