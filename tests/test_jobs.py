@@ -210,3 +210,19 @@ async def test_one_that_cannot_begin_says_why(room):
         await job.over.wait()
         assert job.state == "failed"
         assert "The sandbox could not be set up" in next(desk.jobs.endings())
+
+
+async def test_what_a_command_outside_changes_of_what_is_protected_ends_a_job_and_stays(room):
+    room.git("init", "-q")
+    async with session(room) as desk:
+        await finish(desk.shell, "true", room.project)
+        job = await desk.begun("sleep 99")
+        await until(lambda: (room.project / ".git/config").exists() and job.output.exists())
+        await anyio.sleep(0.3)  # until it is watched
+        desk.context.outside = True
+        assert "Ran outside the sandbox." in await desk.said("Bash", command="git remote add origin /x")
+        await until(lambda: job.state != "running")
+        assert "something outside the sandbox replaced" in next(desk.jobs.endings())
+        assert "[remote" in (room.project / ".git/config").read_text()
+        desk.context.outside = False
+        assert (await desk.said("Bash", command="git remote")) == "origin"

@@ -17,6 +17,7 @@ from harness.journal import Journal, session_file
 from harness.messages import Text, User
 from harness.scripted.script import parse
 from harness.scripted.server import running
+from tests.scenarios.house import gone
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -194,3 +195,33 @@ def test_without_a_terminal_it_says_what_to_use(project):
     )
     assert done.returncode == 2
     assert 'harness -p "what to do"' in done.stderr
+
+
+def test_background_jobs_are_told_of_between_turns_listed_and_stopped(project):
+    begin = {"command": "until [ -e go ]; do sleep 0.05; done", "run_in_background": True}
+    never = {"command": "sleep 619.25", "run_in_background": True}
+    script = {
+        "step": [
+            {"calls": [{"name": "Bash", "arguments": begin}, {"name": "Bash", "arguments": never}]},
+            {"text": "Both begun."},
+        ]
+    }
+    with (
+        running(parse(script)) as server,
+        terminal(project, server.url, "m", "--permission-mode", "bypassPermissions") as screen,
+    ):
+        screen.expect("/help lists the commands")
+        screen.type("begin\r")
+        screen.expect("Both begun.")
+        (project / "go").touch()
+        assert "exit status 0" in screen.expect("until [ -e go ]; do sleep 0.05; done has ended: exit status 0")
+        screen.type("/tasks\r")
+        listed = screen.expect("sleep 619.25")
+        name = next(
+            word for line in listed.splitlines() if "is running" in line for word in line.split() if word[0] == "b"
+        )
+        screen.type(f"/tasks stop {name}\r")
+        screen.expect("was stopped after")
+        assert gone("sleep 619.25")
+        screen.type("/exit\r")
+        assert screen.exit_code() == 0

@@ -53,6 +53,11 @@ class Job:
         return line if len(line) <= 80 else line[:79] + "…"
 
     @property
+    def plain(self) -> dict[str, str]:
+        """For hooks and programs."""
+        return {"task_id": self.id, "task_type": "local_bash", "command": self.command, "status": self.state}
+
+    @property
     def ending(self) -> str:
         """How it stands, in a few words."""
         if self.state == "running":

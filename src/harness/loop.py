@@ -166,6 +166,7 @@ async def _may_end(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event
     agent = deps.hooks.agent if deps.hooks else {}
     event = "SubagentStop" if agent else "Stop"
     fields: dict[str, Any] = {"stop_hook_active": turn.sent_back > 0, "last_assistant_message": turn.text}
+    fields["background_tasks"] = [job.plain for job in deps.jobs.running] if deps.jobs else []
     verdict = NOTHING
     async with aclosing(asked(deps, event, agent.get("agent_type", ""), **fields)) as answers:
         async for item in answers:

@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from harness import debug, paths, question, settings, slash
 from harness.asks import Answer
 from harness.debug import Log
 from harness.errors import EXIT_OK, UsageError
-from harness.events import PermissionRequest, Result
+from harness.events import Event, PermissionRequest, Result
 from harness.flags import Flags
+from harness.mux import Mux
 from harness.options import SessionOptions
 from harness.render import Renderer, safe
 from harness.session import Session, open_session
@@ -67,7 +69,7 @@ async def _converse(flags: Flags, options: SessionOptions, lines: PromptSession[
         text = flags.prompt
         while True:
             if text is None:
-                text = await _read(lines)
+                text = await _idle(session, screen, lines)
             if text is None:
                 return EXIT_OK
             if text.strip() in {"/exit", "/quit"}:
@@ -133,6 +135,36 @@ async def _read(lines: PromptSession[str]) -> str | None:
             continue  # clears the line
         except EOFError:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    text: str | None
+
+
+async def _typed(lines: PromptSession[str]) -> AsyncGenerator[_Typed, None]:
+    yield _Typed(await _read(lines))
+
+
+async def _idle(session: Session, screen: Renderer, lines: PromptSession[str]) -> str | None:
+    """The next line. What background jobs do meanwhile is shown above it; what they ask, after it."""
+    asked: list[PermissionRequest] = []
+    typed = _Typed(None)
+    with patch_stdout(raw=True):
+        async with Mux[Event | _Typed](session.tasks) as mux:
+            mux.add(_typed(lines))
+            mux.add(session.background.watch())
+            async for item in mux:
+                if isinstance(item, _Typed):
+                    typed = item
+                    break
+                if isinstance(item, PermissionRequest):
+                    asked.append(item)
+                else:
+                    screen.show(item)
+    for request in asked:
+        session.answer(request.id, await _ask(request, lines))
+    return typed.text
 
 
 async def _turn(text: str, session: Session, screen: Renderer, lines: PromptSession[str], log: Log) -> None:

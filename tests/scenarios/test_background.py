@@ -1,5 +1,6 @@
 """Background jobs through the whole program: what the model is told, and that nothing outlives a session."""
 
+import json
 import signal
 import sys
 
@@ -96,3 +97,12 @@ def test_a_rule_may_forbid_it(house: House):
     done = house.acts(bash("true", run_in_background=True), bash("echo fine"))
     assert "Permission denied" in done.results[0]
     assert done.results[1] == "fine"
+
+
+def test_stop_hooks_hear_of_what_still_runs(house: House):
+    house.settings(hooks={"Stop": [{"hooks": [{"type": "command", "command": f"cat > {house.base}/heard"}]}]})
+    with house.live({"calls": [bash(NEVER, run_in_background=True)]}, {"text": "Done."}) as run:
+        run.until(lambda: run.saw("result"))
+        run.ended(signal.SIGTERM)
+    (task,) = json.loads((house.base / "heard").read_text())["background_tasks"]
+    assert (task["command"], task["status"]) == (NEVER, "running")

@@ -84,7 +84,7 @@ def refuse_unknown(words: Sequence[str], known: Collection[str]) -> None:
 def refuse_command(words: Sequence[str], known: Iterable[str]) -> None:
     """Raises UsageError where the first word is no prompt but a command that is mistyped, or not here."""
     alone = len(words) < 2 or not words[1].startswith("-")  # a prompt is one word for the shell
-    if not words or not alone or not words[0].isascii():
+    if not words or not alone or not words[0].isascii() or words[0].startswith("-"):
         return
     if words[0] in COMMANDS_NOT_HERE:
         raise UsageError(f"harness: there is no command {words[0]!r} here yet.", "See harness --help.")
