@@ -5,18 +5,18 @@ Whole sessions against the scripted endpoint, each as its session file and the r
 look at what `git diff --stat` says, and commit it with the change. It needs bubblewrap.
 """
 
-import os
 import platform
+import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
-from harness import slash
+from harness import prompt, slash
 from harness.asks import Answer
 from harness.commands.replay import main as replay
 from harness.events import Event, PermissionRequest, StreamEvent, ToolProgress
@@ -27,7 +27,19 @@ from harness.session import Session, open_session
 from tests.scenarios.house import House, Json, bash, call
 
 HERE = Path(__file__).parent
-PLACE = "/home/user"  # what stands in the recordings for the directory they were made in
+PLACE = Path("/tmp/harness-recording")  # the same each time: it stands in what the model is sent
+# What is another each time, and what stands for it: no longer and no shorter, since that would be another estimate.
+SAME: list[tuple[bytes, bytes]] = [
+    (rb'"time": "[^"]+"', b'"time": "2026-01-01T00:00:00+0000"'),
+    (rb'"timestamp":"[^"]+"', b'"timestamp":"2026-01-01T00:00:00.000Z"'),
+    (rb"127\.0\.0\.1:\d+", b"127.0.0.1:8000"),
+    (rb'"created":\d+', b'"created":0'),
+    (rb'"duration(_api)?_ms":\d+', rb'"duration\1_ms":0'),
+    (rb"Date: \d{4}-\d\d-\d\d", b"Date: 2026-01-01"),
+]
+NAMES = re.compile(
+    rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=msg_)[0-9a-f]{32}|moved-[0-9a-f]{8}"
+)
 Act = Callable[[Event, Session], None]
 SUMMARY = """\
 ## Goal
@@ -183,31 +195,49 @@ async def record(name: str, house: House) -> None:
 
 
 def keep(name: str, house: House) -> Path:
-    """Into the repository, without the names of this machine."""
-    target = HERE / name
+    """Into the repository, without what is another each time: so that the diff shows what changed."""
+    target, names = HERE / name, dict[bytes, bytes]()
     shutil.rmtree(target, ignore_errors=True)
     (target / "cassette").mkdir(parents=True)
-    for file in (house.base / "session.jsonl", *(house.base / "cassette").iterdir()):
-        data = file.read_bytes().replace(str(house.base).encode(), PLACE.encode())
-        data = data.replace(platform.release().encode(), b"6.0.0")
+    for file in (house.base / "session.jsonl", *sorted((house.base / "cassette").iterdir())):
+        data = file.read_bytes()
+        for pattern, same in SAME:
+            data = re.sub(pattern, same, data)
+        data = NAMES.sub(lambda found: names.setdefault(found[0], _named(found[0], len(names))), data)
         (target / file.relative_to(house.base)).write_bytes(data)
     return target
 
 
+def _named(name: bytes, number: int) -> bytes:
+    """A name of the same form: its last hexadecimal digits are a number, all others 0."""
+    digits = b"%x" % (number + 1)
+    head = name[: name.find(b"-") + 1] if name.startswith(b"moved-") else b""
+    rest = re.sub(rb"[0-9a-f]", b"0", name[len(head) :])
+    return head + rest[: -len(digits)] + digits
+
+
 def main() -> int:
-    for name in sys.argv[1:] or MADE:
-        with tempfile.TemporaryDirectory() as base:
-            house = House.make(Path(base))
-            anyio.run(record, name, house)
-            target = keep(name, house)
-            os.environ.update(house.env())
-            os.chdir(house.project)
-            print(name, end=": ", flush=True)  # noqa: T201
-            if code := replay([str(target / "session.jsonl"), "--against", str(target / "cassette")]):
-                return code
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(platform, "release", lambda: "6.0.0")
+        here.setattr(prompt, "PROGRAMS", ("git", "python3"))
+        here.delenv("VIRTUAL_ENV", raising=False)
+        for name in sys.argv[1:] or MADE:
+            shutil.rmtree(PLACE, ignore_errors=True)
+            PLACE.mkdir(mode=0o700)
+            house = House.make(PLACE)
+            try:
+                anyio.run(record, name, house)
+                target = keep(name, house)
+                for key, value in house.env().items():
+                    here.setenv(key, value)
+                here.chdir(house.project)
+                print(name, end=": ", flush=True)  # noqa: T201
+                if code := replay([str(target / "session.jsonl"), "--against", str(target / "cassette")]):
+                    return code
+            finally:
+                shutil.rmtree(PLACE)
     return 0
 
 
 if __name__ == "__main__":
-    os.environ.pop("VIRTUAL_ENV", None)
     raise SystemExit(main())

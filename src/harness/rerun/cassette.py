@@ -31,6 +31,10 @@ class Exchange:
     def model(self) -> str:
         return str(json.loads(self.body).get("model") or "")
 
+    @property
+    def system(self) -> Any:
+        return (json.loads(self.body).get("messages") or [None])[0]
+
 
 @dataclass(slots=True)
 class Cassette(httpx.AsyncBaseTransport):
@@ -57,6 +61,15 @@ class Cassette(httpx.AsyncBaseTransport):
     @property
     def base_url(self) -> str:
         return self.exchanges[0].url.removesuffix("/chat/completions")
+
+    def tools(self) -> list[dict[str, Any]]:
+        """The specs in the first request."""
+        found = json.loads(self.exchanges[0].body).get("tools") or []
+        return [spec for spec in found if isinstance(spec, dict)]
+
+    def without_agents(self) -> None:
+        """Leave out what sub-agents asked: each has a system prompt of its own."""
+        self.exchanges = [each for each in self.exchanges if each.system == self.exchanges[0].system]
 
     def left(self) -> None:
         """Raises Difference: the recording has more requests than were made."""

@@ -73,6 +73,11 @@ class Plan:
     moved: list[str] = field(default_factory=list)
     cwd: str = ""
 
+    @property
+    def uses_agents(self) -> bool:
+        steps = (step for turn in self.turns if isinstance(turn, Turn) for step in turn.steps)
+        return any(call.name in {"Agent", "Task"} for step in steps for call in step.message.calls)
+
     @staticmethod
     def of(events: Iterable[Kept]) -> "Plan":
         """Raises UsageError: the session did what cannot be done again."""

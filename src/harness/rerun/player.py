@@ -22,7 +22,7 @@ from harness.request import Interrupt
 from harness.rerun.difference import Difference
 from harness.rerun.plan import Plan, Step, Turn
 from harness.step import INTERRUPTED
-from harness.tools.tool import FileSeen
+from harness.tools.tool import Context, FileSeen, Output, Tool
 from harness.turn import Spent
 
 REALLY_RUN = frozenset({"TodoWrite", "ToolSearch", "StructuredOutput"})  # they only change what the session remembers
@@ -169,6 +169,16 @@ class Feeds:
     def _text(self, beginning: str) -> str:
         known = self.plan.texts[self.compactions] if self.compactions < len(self.plan.texts) else []
         return next((text for text in known if text.startswith(beginning)), "")
+
+
+def stub(name: str) -> Tool:
+    """A server's tool, which is never run: its results are in the journal."""
+    from harness.tools.input import AnyInput  # noqa: PLC0415  few sessions have such tools
+
+    async def call(_args: AnyInput, _context: Context) -> AsyncGenerator[Output, None]:
+        yield Output.text("")
+
+    return Tool(name=name, description="", input=AnyInput, effects=lambda _args, _cwd: (), call=call, parallel=False)
 
 
 def same_answer(recorded: Step, made: list[ToolCall], text: str) -> str:

@@ -32,14 +32,14 @@ from harness.providers.options import Options, normal_base_url
 from harness.request import Interrupt
 from harness.rerun.cassette import Cassette
 from harness.rerun.plan import Plan, Turn
-from harness.rerun.player import Feeds, Player, Results
+from harness.rerun.player import Feeds, Player, Results, stub
 from harness.sandbox.outcome import Finished
 from harness.session import open_session
 from harness.session.agents import described
 from harness.session.builtin_agents import BUILTIN
 from harness.session.life import contract
 from harness.settings import Settings
-from harness.toolbox import Toolbox
+from harness.toolbox import Toolbox, name_of
 from harness.tools import TOOLS
 from harness.tools.tool import Context
 
@@ -101,12 +101,12 @@ async def rigged(
                 heartbeat=_NEVER,
                 move=feeds.move,
             )
-            calls.hooks = Hooks([Handler("Stop", bool, "replay", feeds.stop, _NEVER, "replay")], tasks, dict)
+            calls.hooks = Hooks([Handler("Stop", lambda _: True, "replay", feeds.stop, _NEVER, "replay")], tasks, dict)
             if not run_tools:
                 calls.context.jobs = cast("Jobs", feeds)  # as much of them as the loop knows
             how = execute if run_tools else results.execute
             deps = Deps(tasks, player, calls, interrupt, keeper, heartbeat=_NEVER, execute=how)
-            _describe(deps, options, chosen)
+            _describe(deps, options, chosen, transport)
             state = State(beginnings.system_prompt(options))
             yield Rig(state, deps, player, results, feeds, connected, transport)
     finally:
@@ -114,8 +114,11 @@ async def rigged(
             await player.aclose()
 
 
-def _describe(deps: Deps, options: SessionOptions, chosen: Settings) -> None:
-    """What only this session knows of its tools enters their specs, as `session.life.begun` does it."""
+def _describe(deps: Deps, options: SessionOptions, chosen: Settings, recorded: Cassette | None) -> None:
+    """What only this session knows of its tools enters their specs, as `session.life.begun` does it.
+
+    Servers' tools are those of the recording: the servers are not started.
+    """
     toolbox = deps.calls.toolbox
     if not isinstance(toolbox, Toolbox):
         return
@@ -124,6 +127,9 @@ def _describe(deps: Deps, options: SessionOptions, chosen: Settings) -> None:
     found = load(options.cwd.resolve(), options.env, options.customs, trusted=trusted, commands=commands)
     known = {**BUILTIN, **found.agents, **{agent.name: agent for agent in options.agents}}
     toolbox.describe("Agent", described(known.values()))
+    for spec in recorded.tools() if recorded else ():
+        if (name := name_of(spec)).startswith("mcp__") and name not in toolbox.callable:
+            toolbox.add(stub(name), spec)
     toolbox.reveal()
 
 

@@ -5,6 +5,7 @@ from contextlib import aclosing
 import anyio
 
 from harness.context.budget import LEAN_WINDOW
+from harness.errors import UsageError
 from harness.events import AssistantMessage, Event, StreamRequestStart, System
 from harness.loop import compact, run
 from harness.options import SessionOptions
@@ -24,6 +25,10 @@ async def rerun(plan: Plan, against: Cassette | str, options: SessionOptions, *,
     Raises:
         Difference: a request (with a server: an answer) is not what it was.
     """
+    if plan.uses_agents and run_tools:
+        raise UsageError("Sub-agents are not run again.", "Drop --run-tools: their reports are in the session.")
+    if plan.uses_agents and isinstance(against, Cassette):
+        against.without_agents()
     try:
         async with (
             anyio.create_task_group() as tasks,

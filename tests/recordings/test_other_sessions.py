@@ -1,0 +1,64 @@
+"""Sessions with what comes from outside: servers' tools, sub-agents, jobs, hooks, a second process, failures, limits."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.commands.replay import main
+from harness.errors import UsageError
+from tests.scenarios.house import BYPASS, STREAM, House, bash, call
+
+ID = "22222222-2222-4222-8222-222222222222"
+SERVER = Path(__file__).parents[1] / "mcp" / "server.py"
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    house = House.make(tmp_path)
+    for name, value in house.env().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.chdir(house.project)
+    return house
+
+
+@pytest.mark.parametrize("servers", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_what_came_from_outside_is_taken_from_the_session(
+    servers: bool, house: House, capsys: pytest.CaptureFixture[str]
+):
+    config = json.dumps({"mcpServers": {"ext": {"command": sys.executable, "args": [str(SERVER)]}}})
+    brought = ("--mcp-config", config) if servers else ()
+    served = [call("mcp__ext__touch")] if servers else []
+    first = house.base / "sent-back"
+    back = f"test -e {first} || {{ touch {first}; echo look at the job >&2; exit 2; }}"
+    house.settings(hooks={"Stop": [{"hooks": [{"type": "command", "command": back}]}]})
+    record = (*STREAM, *BYPASS, "--record", str(house.base / "kept"))
+    sub = {"when": {"user": "SUB-TASK"}}
+    house.ask(
+        {**sub, "calls": [bash("echo inside")]},
+        {"when": {"tool": "Bash", "result": "^inside"}, "text": "A report."},
+        {"http": {"status": 503, "error": "busy", "headers": {"Retry-After": "0"}}},
+        {"calls": [*served, call("Agent", description="look", prompt="SUB-TASK")]},
+        {"calls": [bash("echo built", run_in_background=True)]},
+        {"calls": [bash("sleep 0.3")]},
+        {"text": "I think that is all."},
+        {"text": "The job has ended."},
+        flags=(*record, "--session-id", ID, *brought, "--append-system-prompt", "Be kind."),
+    )
+    house.ask(
+        {"calls": [bash("pwd")]},
+        {"calls": [bash("never")]},
+        flags=(*record, "--resume", ID, "--max-turns", "1", "--append-system-prompt", "Be kind.", *brought),
+    )
+    sent = (house.base / "kept" / "0008.request.json").read_text()
+    assert all(text in sent for text in ("<task-notification>", "look at the job", "A report."))
+    assert ("mcp__ext__shout" in sent) == servers
+    code = main([ID, "--against", str(house.base / "kept"), "--append-system-prompt", "Be kind."])
+    assert code == 0, capsys.readouterr().out
+    assert capsys.readouterr().out == "7 requests, all identical\n"
+    assert main([ID, "--against", str(house.base / "kept")]) == 1
+    assert "-Be kind." in capsys.readouterr().out
+    with pytest.raises(UsageError, match="Sub-agents"):
+        main([ID, "--against", str(house.base / "kept"), "--run-tools"])
