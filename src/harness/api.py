@@ -6,7 +6,7 @@ Programs take these names from `harness` itself: `harness.query`, `harness.run`,
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,9 +115,9 @@ def _asked(options: Options) -> SessionOptions:
         base_url=options.base_url,
         endpoint=options.endpoint,
         mode=options.mode,
-        allow=tuple(options.allow),
-        deny=tuple(options.deny),
-        tools=None if options.builtin is None else tuple(options.builtin),
+        allow=_listed(options.allow),
+        deny=_listed(options.deny),
+        tools=None if options.builtin is None else _listed(options.builtin),
         functions=functions,
         hooks=tuple(options.hooks),
         schema=None if options.answer is None else options.answer.model_json_schema(),
@@ -132,6 +132,11 @@ def _asked(options: Options) -> SessionOptions:
         env=env,
     )
     return asked if options.cwd is None else replace(asked, cwd=Path(options.cwd))
+
+
+def _listed(words: Iterable[str]) -> tuple[str, ...]:
+    """A text alone is one of them, not a list of letters."""
+    return (words,) if isinstance(words, str) else tuple(words)
 
 
 @dataclass(frozen=True, slots=True)

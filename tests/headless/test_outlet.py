@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.headless.outlet import Outlet, Stalled
 
 MUCH = "0123456789" * 200_000
@@ -61,7 +62,7 @@ async def test_a_file_a_full_disk_and_no_output_at_all(tmp_path: Path):
         outlet.write(f"\udcff{MUCH}")
         await outlet.drain()
     assert (tmp_path / "out").read_text() == f"\\udcff{MUCH}"
-    with Path("/dev/full").open("wb") as full, pytest.raises(OSError, match="No space"):
+    with Path("/dev/full").open("wb") as full, pytest.raises(HarnessError, match="No space"):
         Outlet(full.fileno()).write("x")
     nothing = Outlet(None)
     nothing.write(MUCH)

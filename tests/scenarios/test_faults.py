@@ -132,6 +132,13 @@ def read_never(fault: "Fault", house: House, flags: Sequence[str]) -> Done:
         return Done(code, "", err, time.monotonic() - began)
 
 
+def on_full_disk(fault: "Fault", house: House, flags: Sequence[str]) -> Done:
+    with Path("/dev/full").open("wb") as full, begun(fault, house, flags, stdout=full) as process:
+        began = time.monotonic()
+        _, err = process.communicate(timeout=20)
+        return Done(process.returncode, "", err.decode(), time.monotonic() - began)
+
+
 def read_gone(fault: "Fault", house: House, flags: Sequence[str]) -> Done:
     reader, writer = os.pipe()
     os.close(reader)
@@ -264,6 +271,7 @@ FAULTS: dict[str, Fault] = {
     "nothing happens any more": Fault(1, "aborted_streaming", "watchdog", steps=(SLOW | {"pace": {"first_byte": 60}},),
         env={"HARNESS_WATCHDOG_MS": "150"}),
     "the reader is gone": Fault(0, "", run=read_gone),
+    "standard output is a full disk": Fault(1, "", "Standard output cannot be written: No space", run=on_full_disk),
     "the reader is slow": Fault(0, "completed", steps=({"text": LONG, **ALWAYS},), run=read_late),
     "the reader takes nothing": Fault(1, "", "does not take the rest", steps=({"text": LONG, **ALWAYS},), run=read_never),
     "more than 10 MB on standard input": Fault(2, "", "10 MB", stdin=b"x" * 10_000_001),

@@ -9,6 +9,8 @@ import select
 import stat
 import time
 
+from harness.errors import HarnessError
+
 LIMIT = 64 << 20  # bytes that may wait for the reader; then the turn does
 PATIENCE = 30.0  # seconds for the rest at the end, and for room in between (`conventions.md` 1.3)
 _SURE = select.PIPE_BUF  # bytes that a pipe takes without blocking, once it can be written at all
@@ -29,23 +31,35 @@ class Outlet:
         self._watching = False
         self._error: OSError | None = None
 
-    def write(self, text: str) -> None:
-        """Raises OSError where the reader is known to be gone."""
-        if self._error:
+    @property
+    def failed(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._error is not None
+
+    def _check(self) -> None:
+        if isinstance(self._error, BrokenPipeError):
             raise self._error
+        if self._error:
+            why = self._error.strerror
+            raise HarnessError(f"Standard output cannot be written: {why}.", "Write it elsewhere.")
+
+    def write(self, text: str) -> None:
+        """Raises BrokenPipeError where the reader is known to be gone, HarnessError where a disk takes no more."""
+        self._check()
         if self._fd is None:
             return
         # Lone surrogates (a model's, a file's name) must not end the run: they are written escaped.
         self._unsent += text.encode("utf-8", "backslashreplace")
         self._push()
-        if self._error:
-            raise self._error
+        self._check()
 
     def _push(self) -> None:
         fd = self._fd
         try:
             while fd is not None and self._unsent and select.select((), (fd,), (), 0)[1]:
                 del self._unsent[: os.write(fd, self._unsent[: self._piece])]
+        except BlockingIOError:
+            pass  # a socket that took less than it promised
         except OSError as error:
             self._error = error
             self._unsent.clear()
@@ -71,15 +85,14 @@ class Outlet:
 
         Raises:
             Stalled: the rest is dropped.
-            OSError: the reader is gone.
+            BrokenPipeError, HarnessError: as `write`.
         """
         try:
             await self._until(0, self._patience)
         finally:
             self._unsent.clear()
             self._watch()
-        if self._error:
-            raise self._error
+        self._check()
 
     async def _until(self, left: int, within: float) -> None:
         end = time.monotonic() + within

@@ -108,7 +108,7 @@ class Run:
             failure = error
         except Exception as error:  # noqa: BLE001  scripts get their one result all the same
             failure = error
-        if self.result is None:
+        if self.result is None and not self.outlet.failed:
             self._fail(failure)
         if isinstance(failure, ProviderError):  # the result says it all
             failure = None

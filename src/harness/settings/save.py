@@ -66,11 +66,9 @@ def _carry_on(home: Path, cwd: Path, before: dict[str, str], path: Path, written
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Two sessions may save at the same time."""
-    import fcntl  # noqa: PLC0415
-
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "rules.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        trust.locked(lock)
         yield
 
 

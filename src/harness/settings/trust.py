@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.paths import within
 from harness.settings.layer import content
 from harness.settings.places import repository, repository_places
@@ -20,6 +20,7 @@ from harness.settings.values import State
 
 _ROOMS = (".claude", ".harness")
 _DIRECTORIES = ("hooks", "agents", "commands", "skills")
+LOCK_PATIENCE = 10.0  # seconds
 FILES_LIMIT = 5_000
 FILE_LIMIT = 64 << 20  # bytes
 
@@ -165,14 +166,28 @@ def _record(home: Path) -> dict[str, Any]:
     return projects if isinstance(projects, dict) else {}
 
 
+def locked(file: IO[str], within: float = LOCK_PATIENCE) -> None:
+    """Hold the file's lock alone. Raises HarnessError where another process keeps it for longer than `within` s."""
+    import fcntl  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    end = time.monotonic() + within
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                why = f"{file.name} has been locked by another process for {within:g} s."
+                raise HarnessError(why, "End that process, or wait for it.") from None
+        time.sleep(0.02)
+
+
 @contextmanager
 def _changing(home: Path) -> Iterator[dict[str, Any]]:
     """The record, written back whole; others who write it wait."""
-    import fcntl  # noqa: PLC0415
-
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "trust.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locked(lock)
         record = _record(home)
         yield record
         fresh = home / "trust.json.new"
