@@ -6,12 +6,13 @@ By default a fault is tried in one format, which goes round from fault to fault;
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,7 +60,7 @@ def begun(fault: "Fault", house: House, flags: Sequence[str], **more: Any) -> It
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
         } | more
-        env = house.env(server.url, **(QUICK | fault.env))
+        env = house.env(fault.url or server.url, **(QUICK | fault.env))
         with subprocess.Popen(words, cwd=house.project, env=env, **given) as process:
             try:
                 yield process
@@ -86,6 +87,26 @@ def signalled(number: signal.Signals, when: str, fault: "Fault", house: House, f
             time.sleep(0.1)
         began = time.monotonic()
         process.send_signal(number)
+        return finished(process, began)
+
+
+def signalled_while_connecting(fault: "Fault", house: House, flags: Sequence[str]) -> Done:
+    """A server that takes the connection and says nothing: the list of models never comes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        with begun(replace(fault, url=url), house, flags) as process, silent.accept()[0]:
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            return finished(process, began)
+
+
+def signalled_twice(fault: "Fault", house: House, flags: Sequence[str]) -> Done:
+    """A hook that will not end keeps the first signal's turn from ending soon; the second does not wait."""
+    with begun(fault, house, flags) as process:
+        until((house.base / "hooked").exists)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         return finished(process, began)
 
 
@@ -268,6 +289,9 @@ FAULTS: dict[str, Fault] = {
         run=partial(signalled, signal.SIGTERM, "began")),
     "SIGINT while a tool runs": Fault(130, "aborted_tools", steps=(SLEEPS,), flags=("--model", "m", "--allowedTools", "Bash"),
         run=partial(signalled, signal.SIGINT, "began")),
+    "SIGTERM while it connects": Fault(143, "aborted_streaming", flags=(), run=signalled_while_connecting),
+    "two signals while a hook runs": Fault(143, "aborted_streaming", run=signalled_twice,
+        prepare=lambda house: house.settings(**hook("UserPromptSubmit", f"touch {house.base}/hooked; sleep 60"))),
     "nothing happens any more": Fault(1, "aborted_streaming", "watchdog", steps=(SLOW | {"pace": {"first_byte": 60}},),
         env={"HARNESS_WATCHDOG_MS": "150"}),
     "the reader is gone": Fault(0, "", run=read_gone),

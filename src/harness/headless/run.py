@@ -199,7 +199,7 @@ class Run:
         loop.add_signal_handler(signal.SIGINT, self._signalled, EXIT_INTERRUPTED)
 
     def _signalled(self, code: int) -> None:
-        again, self.ended_by = bool(self.ended_by), code
+        again, self.ended_by = bool(self.ended_by), max(self.ended_by, code)  # SIGTERM is the last word
         if self._left:
             self._left.cancel()
         elif self._session and not again:
