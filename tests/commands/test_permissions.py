@@ -136,3 +136,11 @@ def test_in_auto_mode_it_says_who_is_asked_and_which_rules_are_too_broad(room, e
         True,
         False,
     ]
+
+
+def test_what_has_to_leave_the_sandbox_asks_whatever_rules_say(room, explained):
+    room.write("project/.git/HEAD", b"ref: refs/heads/main\n")
+    room.write("project/.git/config", b'[remote "origin"]\n\turl = git@host.example:x.git\n')
+    assert explained("git push origin", "--allowedTools", "Bash")["decision"] == "ask"
+    assert "ssh" in explained("git push origin", "--allowedTools", "Bash")["reason"]
+    assert explained("git push /srv/x", "--allowedTools", "Bash")["decision"] == "allow"

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -45,6 +45,7 @@ class _Situation:
     granted: Granted
     sandbox: str
     warnings: tuple[str, ...]
+    placed: Callable[[Effect], Effect]  # outside the sandbox, where it cannot work inside
 
     def decide(self, call: ToolCall, effect: Effect) -> Decision:
         return decide(call, (effect,), self.rules, self.mode, self.roots, self.granted)
@@ -103,7 +104,8 @@ def main(argv: Sequence[str]) -> int:
             p.error("list takes no command and no path")
         shown, lines = _listed(situation), _list_lines(situation)
     else:
-        explained = _explained(*_call(given.tool, session.prompt, given.path, situation.roots), situation)
+        call, effect = _call(given.tool, session.prompt, given.path, situation.roots)
+        explained = _explained(call, situation.placed(effect), situation)
         shown, lines = _object(explained, situation), _lines(explained, situation)
     if given.json:
         print(json.dumps(shown, indent=2))  # noqa: T201  ASCII: nothing in it can steer a terminal
@@ -125,7 +127,13 @@ def _situation(options: SessionOptions) -> _Situation:
     permit = starting_permit(options, chosen, roots, granted)
     note = confinement.note(permit.mode)
     return _Situation(
-        permit.effective, permit.mode, roots, permit.granted, note, tuple(_warnings(chosen, permit.rules))
+        permit.effective,
+        permit.mode,
+        roots,
+        permit.granted,
+        note,
+        tuple(_warnings(chosen, permit.rules)),
+        confinement.leaving(lambda: permit.mode).placed,
     )
 
 
@@ -198,7 +206,7 @@ def _steps(judged: Judged, decision: Decision, situation: _Situation) -> Iterato
         return
     for command in judged.script.commands or judged.script.guesses:
         cwd = next(filter(None, command.cwds), situation.roots.cwd)
-        alone = situation.decide(_tool_call("Bash", command=command.raw), Runs(command.raw, cwd))
+        alone = situation.decide(_tool_call("Bash", command=command.raw), situation.placed(Runs(command.raw, cwd)))
         found = tuple(_deciding(alone, situation.rules))
         reason = f"alone: {alone.reason}"
         yield _Step(command.raw, _WORDS[type(alone)], reason, found, _redirects(command))
