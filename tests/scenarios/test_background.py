@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from tests.scenarios.house import BYPASS, STREAM, House, bash, call, gone
+from tests.scenarios.house import BYPASS, STREAM, House, bash, call, gone, processes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux")
 
-NEVER = "sleep 616.25"
+MARK = "616.25"
+NEVER = f"sleep {MARK}"
 
 
 def test_the_end_is_told_with_the_next_request_and_as_events(house: House):
@@ -58,13 +59,23 @@ def test_its_file_is_read_by_tools_and_by_commands(house: House):
     assert done.result["permission_denials"] == []
 
 
+@pytest.mark.parametrize("level", ["none", "degraded"])
+def test_where_no_namespace_dies_with_us_a_leash_ends_it(house: House, level: str):
+    steps = ({"calls": [bash(f"setsid {NEVER} & {NEVER}", run_in_background=True)]}, {"text": "Done."})
+    flags = ("--no-sandbox",) if level == "none" else ("--sandbox", level)
+    with house.live(*steps, flags=(*flags, "--allowedTools", "Bash")) as run:
+        run.until(lambda: run.saw("result") and len(processes(MARK)) >= 2)
+        run.ended(signal.SIGKILL)
+        assert gone(MARK)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_outlives_the_session(house: House, sent: signal.Signals):
     steps = ({"calls": [bash(f"setsid {NEVER} & {NEVER}", run_in_background=True)]}, {"text": "Done."})
     with house.live(*steps) as run:
-        run.until(lambda: run.saw("result") and not gone(NEVER, 0))
+        run.until(lambda: run.saw("result") and not gone(MARK, 0))
         done = run.ended(sent)
-        assert gone(NEVER)
+        assert gone(MARK)
     assert done.code == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 0}[sent]
 
 
@@ -74,7 +85,7 @@ def test_what_never_ends_is_killed_after_the_result(house: House):
     assert done.code == 0
     assert done.seconds > 5
     assert f"Stopped, as it was still running in the background: {NEVER}" in done.err
-    assert gone(NEVER)
+    assert gone(MARK)
 
 
 def test_without_a_person_time_is_over_when_it_is_over(house: House):

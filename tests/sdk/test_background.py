@@ -5,7 +5,8 @@ import signal
 from tests.scenarios.house import BYPASS, bash, gone
 from tests.sdk.program import started
 
-NEVER = "sleep 618.25"
+MARK = "618.25"
+NEVER = f"sleep {MARK}"
 ASKED = ({"calls": [bash("until [ -e go ]; do sleep 0.02; done", run_in_background=True)]}, {"text": "Begun."})
 
 
@@ -30,7 +31,7 @@ def test_the_program_stops_one(house):
         assert program.control("stop_task", task_id=task["task_id"]) == {}
         program.until(lambda line: line.get("subtype") == "task_notification")
         assert [line["patch"] for line in program.of("system", "task_updated")] == [{"status": "killed"}]
-        assert gone(NEVER)
+        assert gone(MARK)
         assert "no task" in program.control("stop_task", task_id=task["task_id"])["error"]
         assert program.close() == (0, "")
 
@@ -42,7 +43,7 @@ def test_a_signal_ends_what_runs_and_its_end_is_told(house):
         program.until(lambda line: line.get("subtype") == "task_notification")
         assert program.lines[-1]["status"] == "stopped"
         assert program.close()[0] == 143
-        assert gone(NEVER)
+        assert gone(MARK)
 
 
 def test_a_time_out_moves_to_the_background(house):

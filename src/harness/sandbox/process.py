@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,7 @@ from harness.network.contact import Contact
 from harness.sandbox import reaper
 from harness.sandbox.capture import Capture
 from harness.sandbox.launch import Launch
+from harness.sandbox.leash import Leash
 from harness.sandbox.outcome import Progress
 
 CHUNK = 1 << 18
@@ -191,6 +192,7 @@ class Command:
 
 def start(launch: Launch, stack: ExitStack) -> Command:
     """Start it; `stack` closes what belongs to it, once it has been ended. Raises OSError."""
+    leash = stack.enter_context(closing(Leash(launch.mark))) if launch.mark else None
     read, write = os.pipe()
     stack.callback(os.close, read)
     try:
@@ -207,6 +209,8 @@ def start(launch: Launch, stack: ExitStack) -> Command:
         )
     finally:
         os.close(write)
+    if leash:
+        leash.hold(process.pid)
     command = Command(process, read, _exit_descriptor(process, stack), stack.enter_context(selectors.DefaultSelector()))
     command.watch.register(read, selectors.EVENT_READ)
     command.watch.register(command.exit, selectors.EVENT_READ)
