@@ -10,6 +10,18 @@ from typing import Any, Literal
 Mode = Literal["default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions"]
 MODES: tuple[Mode, ...] = ("default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions")
 
+# Names that models and people know a tool by from elsewhere, and ours for it.
+TOOL_ALIASES: Mapping[str, str] = {
+    "Task": "Agent", "BashOutput": "TaskOutput", "KillShell": "TaskStop", "KillBash": "TaskStop",
+}  # fmt: skip
+
+
+def tool_names(name: str) -> frozenset[str]:
+    """All names of that tool: whichever of them a rule, a matcher or a list says, it means the tool."""
+    ours = TOOL_ALIASES.get(name, name)
+    return frozenset({ours, *(other for other, own in TOOL_ALIASES.items() if own == ours)})
+
+
 # How much a model is to think; each server takes its own words for it. `xhigh` is another name for `max`.
 EFFORTS = ("none", "low", "medium", "high", "max", "xhigh")
 

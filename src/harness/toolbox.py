@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness import tools
+from harness.messages import TOOL_ALIASES
 
 if TYPE_CHECKING:
     from harness.tools.tool import Tool
@@ -117,7 +118,7 @@ class Toolbox:
 
     def find(self, name: str) -> "Tool | None":
         """The tool of that name; one that differs only in case or separators is meant where it is the only one."""
-        name = tools.ALIASES.get(name, name)
+        name = TOOL_ALIASES.get(name, name)
         if name not in self._all:
             alike = [known for known in self._all if _folded(known) == _folded(name)]
             if len(alike) != 1:

@@ -170,3 +170,10 @@ def test_an_escaped_text_matches_only_itself(text):
 
 def test_matching_is_linear():
     assert not glob_match("*a" * 400 + "b", "a" * 20_000)
+
+
+@pytest.mark.parametrize("text", ["KillShell", "KillBash", "TaskStop", "Kill*"])
+def test_a_rule_for_a_tool_by_another_name_is_about_the_tool(text):
+    deny = rules(deny=[text]).deny
+    assert tool_rule(deny, "TaskStop", {"task_id": "b1"})
+    assert removed_tools(rules(deny=[text]), ["TaskStop", "TaskOutput"]) == {"TaskStop"}

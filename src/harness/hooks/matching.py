@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from harness.messages import tool_names
+
 _EXACT = re.compile(r"[A-Za-z0-9_\- ,|]*\Z")
 
 
@@ -20,11 +22,10 @@ def matcher(text: str | None) -> Callable[[str], bool]:
         return lambda _: True
     if _EXACT.match(text):
         names = {name.strip() for name in re.split(r"[|,]", text)}
-        # one tool goes by two names, and people's matchers by either
-        names |= {"Agent", "Task"} if names & {"Agent", "Task"} else set()
-        return lambda subject: subject in names
+        # a tool may go by several names, and people's matchers by any
+        return lambda subject: bool(names & tool_names(subject))
     try:
         pattern = re.compile(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", text))  # named groups, as JavaScript writes them
     except (re.error, RecursionError, OverflowError) as error:
         raise BadMatcher(f"the matcher {text!r} is no regular expression: {error}") from None
-    return lambda subject: pattern.search(subject) is not None
+    return lambda subject: any(pattern.search(name) for name in tool_names(subject))

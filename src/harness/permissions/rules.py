@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from harness.messages import TOOL_ALIASES, tool_names
 from harness.permissions.patterns import pattern_problem
 from harness.permissions.tables import names
 from harness.permissions.wildcard import glob_match
@@ -90,9 +91,8 @@ Parsed: TypeAlias = tuple[Rule | None, RuleWarning | None]
 
 @lru_cache(maxsize=4096)
 def _names(pattern: str, tool: str) -> bool:
-    if tool == "Task":
-        tool = "Agent"
-    if pattern == tool or ("*" in pattern and glob_match(pattern, tool)):
+    called = tool_names(tool)
+    if pattern in called or ("*" in pattern and any(glob_match(pattern, each) for each in called)):
         return True
     if pattern.startswith("mcp__"):
         return pattern.count("__") == 1 and tool.startswith(pattern + "__")
@@ -109,7 +109,7 @@ def parse_rule(
     match = _RULE.match(text.strip())
     if not match:
         return None, RuleWarning(text, "not of the form Tool or Tool(specifier); it is ignored", where)
-    tool = "Agent" if match["tool"] == "Task" else match["tool"]
+    tool = TOOL_ALIASES.get(match["tool"], match["tool"])
     if match["specifier"] in {None, "*"}:
         kind, value, field_, problem = _WHOLE_TOOL
     else:

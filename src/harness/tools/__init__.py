@@ -27,8 +27,6 @@ TOOLS = {
 DEFERRED = frozenset({"NotebookEdit", "WebFetch", "TaskOutput", "TaskStop"})
 # What a small window has room for; ToolSearch, offered where something is deferred, finds the rest.
 LEAN = frozenset({"Bash", "Edit", "Read", "StructuredOutput", "ToolSearch", "Write"})
-# Names that models and people know from elsewhere.
-ALIASES = {"Task": "Agent", "BashOutput": "TaskOutput", "KillShell": "TaskStop", "KillBash": "TaskStop"}
 SPECS_FILE = Path(__file__).with_name("specs.json")
 SPECS = SPECS_FILE.read_bytes()  # a JSON array of chat-completions function specs, sorted by name
 
