@@ -1,5 +1,6 @@
 """Agents, commands and skills from files: nearest first, and from a stranger only their text."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,22 @@ def test_agents_from_json_are_checked():
     with pytest.raises(ValueError, match="tools"):
         agent_from("x", {"description": "d", "prompt": "p", "tools": [1]}, "flag")
     assert agent_from("x", {"description": "d", "prompt": "p", "tools": []}, "sdk").tools == ()
+
+
+def test_a_repositorys_links_lead_nowhere_else_and_pipes_wait_for_nobody(repo: Path):
+    secret = repo.parent / "secret"
+    secret.write_text("aws_secret_access_key")
+    put(repo / "docs/review.md", "Look.")
+    room = repo / ".claude/commands"
+    room.mkdir(parents=True)
+    (room / "leak.md").symlink_to(secret)
+    (room / "review.md").symlink_to("../../docs/review.md")
+    os.mkfifo(room / "pipe.md")
+    (repo / ".claude/skills").symlink_to(repo.parent / "elsewhere")
+    put(repo.parent / "elsewhere/s/SKILL.md", "Skill.")
+    put(repo.parent / "home/.claude/commands/mine.md", "Mine.")
+    for trusted in (False, True):
+        read = found(repo, trusted=trusted)
+        assert sorted(read.commands) == ["mine", "review"]
+        assert read.skills == {}
+        assert len(read.problems) == 3

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.settings import trust
+from harness.settings import save as save_module
 from harness.settings.save import save_rules
 
 LOCAL = "project/.harness/settings.local.json"
@@ -85,3 +86,20 @@ def test_it_stands_at_the_root_of_git_and_is_in_no_commit(room):
     )
     assert done.stdout == ""
     assert [rule for layer in room.load(below).layers for rule in layer.get("permissions.allow")] == ["Bash(pytest *)"]
+
+
+def test_a_change_between_two_looks_is_not_trusted_with_our_own(room, monkeypatch):
+    assert save(room).counts
+    mine = (room.project / ".harness/settings.local.json").read_bytes()
+    read = save_module._read
+
+    def changed_first(*args):
+        room.write(LOCAL, {"permissions": {"allow": ["Bash"]}})
+        return read(*args)
+
+    monkeypatch.setattr(save_module, "_read", changed_first)
+    assert not save(room, "Bash(make:*)").counts
+    assert allowed(room) == []
+    monkeypatch.undo()
+    room.write(LOCAL, mine)
+    assert save(room, "Bash(make:*)").counts

@@ -5,6 +5,7 @@ rights or start something (modes, hooks, servers, allowed tools) does not count 
 """
 
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,7 @@ def load(
     for kind, read in kinds if commands else kinds[:1]:
         for path, source in _files(kind, cwd, env, sources):
             try:
+                _check(path, source, cwd)
                 read(path, source, source == "user" or trusted, found)
             except OSError as error:
                 found.problems.append(f"{path} cannot be read: {error.strerror}.")
@@ -92,6 +94,17 @@ def _places(kind: str, cwd: Path, env: Mapping[str, str], sources: Collection[st
         homes = dict.fromkeys((paths.config_home(env), paths.claude_home(env)))
         places += [(home / kind, "user") for home in homes]
     return places
+
+
+def _check(path: Path, source: Source, cwd: Path) -> None:
+    """Nothing waits for a pipe, and a repository's links do not read for a stranger what lies outside of it.
+
+    Raises HarnessError and OSError.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise HarnessError("it is no regular file and does not count.")
+    if source == "project" and not paths.within(Path(os.path.realpath(path)), Path(os.path.realpath(repository(cwd)))):
+        raise HarnessError("it leads out of the repository and does not count.")
 
 
 def _markdown(directory: Path, kind: str) -> list[Path]:

@@ -45,6 +45,8 @@ def save_rules(home: Path, cwd: Path, texts: Sequence[str]) -> Saved:
         carried = not before or trust.recorded(home, cwd) == trust.digest(before)
         with _directory(root) as directory:
             old, mode = _read(directory, path)
+            # what was trusted must be what is added to: somebody may have changed it since
+            carried = carried and _hashed(old) == before.get(os.path.relpath(path, cwd))
             written = _added(old, texts, path)
             _replace(directory, written, mode)
             if old is None and os.path.lexists(root / ".git"):
@@ -54,13 +56,18 @@ def save_rules(home: Path, cwd: Path, texts: Sequence[str]) -> Saved:
 
 def _carry_on(home: Path, cwd: Path, before: dict[str, str], path: Path, written: bytes) -> bool:
     """Trust the project with our file in it, if that is all that is new."""
-    from hashlib import sha256  # noqa: PLC0415  seldom needed
-
     now, own = trust.inventory(cwd), os.path.relpath(path, cwd)
-    if now != before | {own: sha256(written).hexdigest()}:
+    if now != before | {own: _hashed(written)}:
         return False
     trust.grant(home, cwd, trust.digest(now))
     return True
+
+
+def _hashed(data: bytes | None) -> str | None:
+    """As `trust.inventory` has it: an empty file is as good as none."""
+    from hashlib import sha256  # noqa: PLC0415  seldom needed
+
+    return sha256(data).hexdigest() if data and data.strip() else None
 
 
 @contextmanager
