@@ -130,7 +130,7 @@ async def _whoever(prepared: Prepared, decision: Ask, calls: Calls) -> AsyncGene
                     verdict = item
                 else:
                     yield item
-    if verdict.permission in {"allow", "deny"} and decision.source != "rule":
+    if verdict.permission == "deny" or (verdict.permission == "allow" and _a_hooks(decision)):
         yield _Said(_of_hook(verdict), "hook")
     elif calls.asks is not None:
         async with aclosing(_ask(_question(prepared, decision, calls), calls, calls.asks)) as asking:
@@ -142,6 +142,11 @@ def _updates(ask: Ask) -> list[dict[str, Any]]:
     from harness.permissions.updates import suggested  # noqa: PLC0415  for hooks and SDKs only
 
     return suggested(ask.suggestions)
+
+
+def _a_hooks(ask: Ask) -> bool:
+    """Whether a hook may allow it in the person's place: no ask rule, and nothing that leaves the sandbox."""
+    return ask.source not in {"rule", "sandbox"}
 
 
 def _of_hook(verdict: Verdict) -> Answer:
@@ -213,6 +218,10 @@ def _answered(prepared: Prepared, real: Mapping[Path, Path], answer: Answer, cal
         real, decision = judge(prepared, calls)
         if isinstance(decision, Deny):
             return _Decided(prepared, real, decision)
+        if by == "hook" and isinstance(decision, Ask) and not _a_hooks(decision):
+            return _Decided(
+                prepared, real, Deny(by, f"what a hook put in its place is a person's to allow: {decision.reason}")
+            )
     return _Decided(prepared, real, Allow(by, "allowed when asked"))
 
 

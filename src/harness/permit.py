@@ -99,6 +99,10 @@ class Permit:
                 case _:
                     self.rules = _changed(self.rules, change.kind, change.behavior, change.rules, self._roots.cwd)
 
+    def may_lend(self, mode: Mode) -> bool:
+        """Whether a sub-agent of this session may be in a mode of its own."""
+        return mode != "bypassPermissions" and mode not in self._forbidden
+
     def set_mode(self, mode: str) -> None:
         """Change the mode, from the next decision on.
 

@@ -239,3 +239,24 @@ def test_a_model_that_cannot_be_had_is_answered(house):
         models=["m"],
     )
     assert "did not finish" in done.results[0]
+
+
+def test_an_agents_own_mode_widens_only_where_the_person_wrote_it_and_settings_let_it(house):
+    """As with settings: a repository's mode may tighten. A mode that is forbidden is so for agents, too."""
+    text = "---\nname: helper\ndescription: Helps\npermissionMode: {}\n---\nYou are HELPER-1."
+    theirs = house.project / ".claude/agents/helper.md"
+    theirs.parent.mkdir(parents=True)
+    tables = (
+        step(MAIN, calls=[agent(subagent_type="helper")]),
+        step(SUB, calls=[call("Write", file_path="a", content="x")]),
+        step(SUB, text="x"),
+        step(MAIN, text="y"),
+    )
+    for mode in ("acceptEdits", "auto"):
+        theirs.write_text(text.format(mode))
+        house.ask(*tables, flags=(*STREAM, "--trust-project"), prompt=MAIN)
+        assert not (house.project / "a").exists()
+    theirs.unlink()
+    house.settings(disableAutoMode="disable")
+    house.ask(*tables, flags=(*STREAM, "--agents", agents(permissionMode="auto")), prompt=MAIN)
+    assert not (house.project / "a").exists()

@@ -232,3 +232,51 @@ async def test_a_question_that_nobody_answers_is_told_of(monkeypatch):
     )
     assert seen == [("permission_prompt", "Permission is needed to use write: why")]
     assert not driven.results[0].is_error
+
+
+async def test_what_leaves_the_sandbox_and_what_a_rule_asks_about_is_no_hooks_to_allow():
+    """Not by an input that is put in the place of another one, either; and a no is a no, whatever asked."""
+
+    def asks_by(source: str) -> Callable[..., Ask]:
+        return lambda *_: Ask(source, "why")
+
+    allow = handler("PermissionRequest", lambda _: own("PermissionRequest", decision={"behavior": "allow"}))
+    for source in ("rule", "sandbox"):
+        driven = await drive(says("", call("w", "write")), says("x"), decide=asks_by(source), hooks=[allow])
+        assert driven.results[0].is_error
+        assert driven.tools.log == []
+
+    def decide(called: Any, _effects: Any, _real: Any) -> Ask:
+        return Ask("rule" if called.input else "mode", "why")
+
+    instead = {"behavior": "allow", "updatedInput": {"seconds": 0.01}}
+    changed = handler("PermissionRequest", lambda _: own("PermissionRequest", decision=instead))
+    driven = await drive(says("", call("w", "write")), says("x"), decide=decide, hooks=[changed])
+    assert "a person's to allow" in driven.results[0].text
+    assert driven.tools.log == []
+    no = {"behavior": "deny", "message": "never"}
+    deny = handler("PermissionRequest", lambda _: own("PermissionRequest", decision=no))
+    driven = await drive(says("", call("w", "write")), says("x"), decide=lambda *_: Ask("rule", ""), hooks=[deny])
+    assert "never" in driven.results[0].text
+
+
+async def test_the_answer_of_a_repositorys_hook_changes_no_rights():
+    update = {"type": "setMode", "mode": "acceptEdits", "destination": "session"}
+    answer = own("PermissionRequest", decision={"behavior": "allow", "updatedPermissions": [update]})
+    for keeps, applied in ((False, [(update,)]), (True, [()])):
+        seen: list[Any] = []
+        hook = handler("PermissionRequest", lambda _: answer, keeps_rights=keeps)
+
+        def watch(_event: Any, deps: Any, _state: Any, seen: list[Any] = seen) -> None:
+            deps.calls.updates = seen.append
+
+        await drive(
+            says("", call("w", "write")), says("x"), decide=lambda *_: Ask("mode", ""), hooks=[hook], hook=watch
+        )
+        assert seen == applied
+
+
+def test_matchers_by_any_name_of_a_tool():
+    for text in ("KillShell", "Read|KillBash", "^Kill.*$", "TaskStop"):
+        assert matcher(text)("TaskStop")
+        assert not matcher(text)("TaskOutput")

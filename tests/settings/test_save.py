@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.settings import trust
 from harness.settings import save as save_module
+from harness.settings import trust
 from harness.settings.save import save_rules
 
 LOCAL = "project/.harness/settings.local.json"

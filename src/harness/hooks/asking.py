@@ -135,6 +135,8 @@ async def _answer(
         ran = replace(ran, verdict=refusal(handler.event, what))
     if handler.only_narrows and ran.verdict.permission == "allow":
         ran = replace(ran, verdict=replace(ran.verdict, permission="", updated_input=None))
+    if handler.keeps_rights and ran.verdict.updates:
+        ran = replace(ran, verdict=replace(ran.verdict, updates=()))
     yield _Answered(index, ran, outcome)
 
 

@@ -32,7 +32,8 @@ class Handler:
     call's id; it raises `HookFailed`. Handlers with the same `key` are one. `timeout` is in seconds.
 
     `guards`: without an answer, what it was asked about is refused. `only_narrows`: its allow does not count,
-    because whom it is for could not be read. `background`: nobody waits for it.
+    because whom it is for could not be read. `keeps_rights`: of a repository; it may answer, and changes neither mode
+    nor rules nor directories. `background`: nobody waits for it.
     """
 
     event: str
@@ -43,5 +44,6 @@ class Handler:
     key: Hashable
     guards: bool = False
     only_narrows: bool = False
+    keeps_rights: bool = False
     background: bool = False
     status: str = ""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.hooks.command import Place, command
@@ -40,7 +41,10 @@ def from_settings(chosen: Settings, place: Place, tell: Callable[[str], None]) -
                 )
                 tell(f"{layer.name}: a {event} hook {what}.")
                 continue
-            yield from _handler(event, group, written, layer.source in REPOSITORY and confined, layer.name, place, tell)
+            for made in _handler(
+                event, group, written, layer.source in REPOSITORY and confined, layer.name, place, tell
+            ):
+                yield replace(made, keeps_rights=layer.source in REPOSITORY)
 
 
 def _person(chosen: Settings, key: str) -> bool:

@@ -24,7 +24,7 @@ from harness.events import AssistantMessage, Event, Result, System
 from harness.guards.limits import Limits
 from harness.hooks.verdict import Verdict
 from harness.loop import Deps, Interrupt, State, asked, run
-from harness.messages import MODES, Text, ToolCall, Usage, User
+from harness.messages import MODES, TOOL_ALIASES, Text, ToolCall, Usage, User
 from harness.permissions.decision import Decision
 from harness.permit import Permit
 from harness.providers import ALIASES
@@ -38,6 +38,7 @@ from harness.tools.tool import Context, Inner, Output, Seen, current_call
 from harness.turn import Spent
 
 DEPTH, CONCURRENT = 3, 20
+_NARROW = frozenset({"plan", "dontAsk"})
 _WIDE = frozenset(
     {"bypassPermissions", "acceptEdits", "auto", "plan", "dontAsk"}
 )  # modes that an agent's own never changes
@@ -199,7 +200,9 @@ class Agents:
     def _judge(self, agent: Agent) -> Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]:
         """The session's judge; an agent's own mode counts where the session is in the default one."""
         permit = self._parent.permit
-        own = next((mode for mode in MODES if mode == agent.mode and mode != "bypassPermissions"), None)
+        own = next((mode for mode in MODES if mode == agent.mode and permit.may_lend(mode)), None)
+        if agent.source == "project" and own not in _NARROW:  # as with settings, a repository's never widens
+            own = None
 
         def decide(call: ToolCall, effects: Sequence[Effect], real: Mapping[Path, Path]) -> Decision:
             if own is None or permit.mode in _WIDE:
@@ -261,7 +264,7 @@ def _may_use(agent: Agent, tool: str) -> bool:
 def _names(pattern: str, tool: str) -> bool:
     """Whether an agent's list means this tool: by name, `*`, or its server's name; brackets are a rule's affair."""
     name = pattern.partition("(")[0].strip()
-    name = "Agent" if name == "Task" else name
+    name = TOOL_ALIASES.get(name, name)
     server = name.removesuffix("__*")
     return name in {"*", tool} or (name.startswith("mcp__") and tool.startswith(f"{server}__"))
 

@@ -183,7 +183,8 @@ class Session:
         )
 
     def _facts(self) -> dict[str, str]:
-        memory = "\n\n".join(file.text for file in self.memory.files)
+        # the person's own: what a project or a package says of itself, or the model has written, argues with nobody
+        memory = "\n\n".join(file.text for file in self.memory.files if file.kind in {"Managed", "User"})
         facts = {"directory": str(self._deps.calls.context.cwd), "project": str(self._cwd)}
         return facts | {"what holds commands": self.sandbox_note, "standing instructions": memory}
 
@@ -225,10 +226,11 @@ class Session:
             self.classifier.denials.forgive()
         return True
 
-    async def prompt(self, text: str, more: tuple[UserPart, ...] = ()) -> AsyncGenerator[Event, None]:
-        """One turn; `more` is what its prompt holds besides text. What is durable is kept before it is yielded."""
+    async def prompt(self, text: str, more: tuple[UserPart, ...] = (), typed: str = "") -> AsyncGenerator[Event, None]:
+        """One turn; `more` is what its prompt holds besides text, `typed` what the person said where that is not it.
+        What is durable is kept before it is yielded."""
         self._running = True
-        self.said.append(text)
+        self.said.append(typed or text)
         try:
             if self._begins:
                 async with aclosing(self._begun()) as beginning:

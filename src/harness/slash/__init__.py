@@ -68,11 +68,13 @@ async def turn(text: str, session: Session) -> AsyncGenerator[Event, None]:
     """One turn: a command is answered here, everything else is a prompt to the model."""
     found = find(text)
     name, argument = found or ("", "")
-    command = _own(name)
+    command, typed = _own(name), ""
     if command is None and name in session.definitions.commands:
+        # a repository's text is not the person's word
+        typed = text if session.definitions.commands[name].source == "project" else ""
         text, found = _expanded(session, name, argument), None
     if found is None:
-        answering = session.prompt(text)
+        answering = session.prompt(text, typed=typed)
     elif command and command.asks_model:
         answering = _asked(session, command, argument)
     else:
