@@ -185,7 +185,7 @@ class Run:
         self.why = f"Nothing happened for {limit:g} s: the watchdog ended the turn."
         tell(f"Error: {self.why}")
         if self._session:
-            self._session.interrupt()
+            self._session.interrupt(ahead=True)
         await anyio.sleep(GRACE)
         if self._whole:
             self._whole.cancel()
