@@ -24,8 +24,9 @@ def house(tmp_path) -> House:
 
 
 def config(**env: str) -> str:
-    server = {"command": sys.executable, "args": [str(SERVER)], "env": env}
-    return json.dumps({"mcpServers": {"ext": server}})
+    """A server that works and one that does not start."""
+    server = {"command": sys.executable, "args": [str(SERVER)]}
+    return json.dumps({"mcpServers": {"ext": {**server, "env": env}, "broken": {**server, "env": {"BROKEN": "1"}}}})
 
 
 def test_tools_of_a_server_that_is_started(house):
@@ -57,16 +58,11 @@ def test_tools_of_a_server_that_is_started(house):
     assert two["began"] < one["ended"], "readOnlyHint lets them run beside each other"
     assert all("failed" in text for text in rest[2:4])
     init = done.of("system", "init")[0]
-    assert init["mcp_servers"] == [{"name": "ext", "status": "connected"}]
+    assert init["mcp_servers"] == [{"name": "ext", "status": "connected"}, {"name": "broken", "status": "failed"}]
+    assert "server says hello" in json.dumps(done.of("system", "informational"))
     offered = [tool["function"]["name"] for tool in done.asked[0].body["tools"]]
     assert offered[-7:] == sorted(f"mcp__ext__{name}" for name in (*names, "look", "die"))
     assert gone(str(SERVER))
-
-
-def test_a_server_that_cannot_be_started_is_told_with_its_words(house):
-    done = house.ask({"text": "x"}, flags=("--output-format", "stream-json", "--mcp-config", config(BROKEN="1")))
-    assert done.of("system", "init")[0]["mcp_servers"] == [{"name": "ext", "status": "failed"}]
-    assert "server says hello" in json.dumps(done.of("system", "informational"))
 
 
 def test_a_projects_server_needs_trust_and_runs_in_the_sandbox(house):
