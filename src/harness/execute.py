@@ -145,8 +145,9 @@ def _updates(ask: Ask) -> list[dict[str, Any]]:
 
 
 def _a_hooks(ask: Ask) -> bool:
-    """Whether a hook may allow it in the person's place: no ask rule, and nothing that leaves the sandbox."""
-    return ask.source not in {"rule", "sandbox"}
+    """Whether a hook may allow it in the person's place: no ask rule, nothing that leaves the sandbox, no removal that
+    cannot be undone, and no question that is the person's own."""
+    return ask.source not in {"rule", "sandbox", "critical", "tool"}
 
 
 def _of_hook(verdict: Verdict) -> Answer:

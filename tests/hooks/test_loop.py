@@ -207,8 +207,14 @@ async def test_a_hook_may_answer_for_the_person_but_not_for_an_ask_rule():
     driven = await drive(says("", call("w", "write")), says("x"), decide=asks_by("mode"), hooks=[hook])
     assert driven.tools.log[0] == ("start", "0.01")
     assert [e.source for e in driven.events if isinstance(e, HookPermissionResult)] == ["mode", "hook"]
-    driven = await drive(says("", call("w", "write")), says("x"), decide=asks_by("rule"), hooks=[hook])
-    assert driven.results[0].is_error
+    for source in ("rule", "critical", "tool"):
+        driven = await drive(says("", call("w", "write")), says("x"), decide=asks_by(source), hooks=[hook])
+        assert driven.results[0].is_error
+    no = handler(
+        "PermissionRequest", lambda _: own("PermissionRequest", decision={"behavior": "deny", "message": "no-1"})
+    )
+    driven = await drive(says("", call("w", "write")), says("x"), decide=asks_by("rule"), hooks=[hook, no])
+    assert "no-1" in driven.results[0].text
     asks = Asks()
 
     def person(event: Any, _deps: Any, _state: Any) -> None:

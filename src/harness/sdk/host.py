@@ -271,7 +271,7 @@ class Host:
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
-        loop.add_signal_handler(signal.SIGINT, self.session.interrupt)
+        loop.add_signal_handler(signal.SIGINT, lambda: self.session.interrupt())  # noqa: PLW0108  the one of that moment
 
     def _terminate(self) -> None:
         self._terminated = True
