@@ -53,7 +53,7 @@ def kept(lines: Iterable[str]) -> Iterator[Kept]:
             pieces.append((message, extra))
             marks |= extra
             continue
-        if entry.get("type") in {"user", "system", "harness"}:
+        if entry.get("type") in ("user", "system", "harness"):  # a tuple: it may be anything
             yield from _whole(pieces, marks)
             pieces, marks = [], {}
             yield from _other(entry, extra)
@@ -63,6 +63,7 @@ def kept(lines: Iterable[str]) -> Iterator[Kept]:
 def _whole(pieces: Pieces, marks: Json) -> Iterator[Kept]:
     if pieces:
         interrupted, cost = marks.get("interrupted") is True, marks.get("cost")
+        cost = cost if isinstance(cost, int | float) else None
         message = assistant_from(pieces)
         event = AssistantMessage(message=message, interrupted=interrupted, cost=cost)
         yield Kept(event, _state(marks))
@@ -93,7 +94,7 @@ def _user(entry: Json, message: Json, extra: Json) -> Iterator[Kept]:
             source: Any = extra.get("source") or "tool"
             yield Kept(UserMessage(message=whole, source=source), _state(extra))
         else:
-            more = map(Text, added) if isinstance(added, list) else ()
+            more = (Text(text) for text in added if isinstance(text, str)) if isinstance(added, list) else ()
             said = User((*each.parts, *more))
             yield Kept(UserMessage(message=said, source=whose), _state(extra))
 
@@ -108,15 +109,16 @@ def _own(data: Json) -> Event | None:
     values = {name: value for name, value in data.items() if name != "type"}
     try:
         match data.get("type"):
-            case "system":
-                return System(subtype=values["subtype"], data=dict(values["data"]))
+            case "system" if isinstance(subtype := values["subtype"], str):
+                return System(subtype=subtype, data=dict(values["data"]))  # type: ignore[arg-type]  # perhaps a newer one
             case "result":
                 return _result(values)
             case str(tag) if tag in _OWN:
                 known = {each.name for each in fields(_OWN[tag])}
-                made: Event = _OWN[tag](**{name: value for name, value in values.items() if name in known})
+                texts = {name: value for name, value in values.items() if name in known and isinstance(value, str)}
+                made: Event = _OWN[tag](**texts)
                 return made
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         pass  # a line of another version
     return None
 
@@ -124,9 +126,15 @@ def _own(data: Json) -> Event | None:
 def _result(values: Json) -> Result:
     known = {each.name for each in fields(Result)}
     made = {name: value for name, value in values.items() if name in known}
-    made["usage"] = Usage(**values["usage"])
+    for name in ("num_turns", "duration_ms", "duration_api_ms", "total_cost_usd"):
+        made[name] = made[name] + 0  # raises TypeError for what is no number
+    made["usage"] = _usage(values["usage"])
     made["permission_denials"] = tuple(Denial(**each) for each in values.get("permission_denials") or ())
     made["errors"] = tuple(values.get("errors") or ())
     spent = values.get("by_model") or {}
-    made["by_model"] = {model: (Usage(**usage), cost) for model, (usage, cost) in spent.items()}
+    made["by_model"] = {model: (_usage(usage), cost + 0) for model, (usage, cost) in spent.items()}
     return Result(**made)
+
+
+def _usage(values: Json) -> Usage:
+    return Usage(**{name: count + 0 for name, count in values.items()})

@@ -15,7 +15,9 @@ from harness.events import Event
 from harness.execute import execute
 from harness.hooks.handler import Ran
 from harness.hooks.verdict import Verdict
+from harness.jobs import Jobs
 from harness.messages import TextDelta, ToolCall
+from harness.network.contact import Contact
 from harness.providers.chat import ChatProvider
 from harness.providers.port import Model, ModelEvent, Request, Told
 from harness.request import Interrupt
@@ -130,8 +132,11 @@ class Results:
         return next((each for each in alike if each in self._open), None)
 
     def _see(self, step: Step, known: str, calls: Calls) -> None:
-        for name, (digest, whole, upto) in (step.states[known].get("seen") or {}).items():
-            calls.context.seen[Path(name)] = FileSeen(bytes.fromhex(digest), whole, upto)
+        seen = step.states[known].get("seen")
+        for name, of in seen.items() if isinstance(seen, dict) else ():
+            match of:
+                case [str(digest), bool(whole), int(upto)]:
+                    calls.context.seen[Path(name)] = FileSeen(digest.encode(), whole, upto)
 
 
 @dataclass(slots=True)
@@ -154,14 +159,6 @@ class Feeds:
         self.moves += 1
         return self.plan.moved[self.moves - 1] if self.moves <= len(self.plan.moved) else "(not recorded)"
 
-    def endings(self) -> Iterator[str]:
-        """What the loop asks of background jobs."""
-        while self.ended:
-            yield self.ended.pop(0)
-
-    def news(self) -> Iterator[Event]:
-        return iter(())
-
     async def stop(self, _given: Mapping[str, Any], _call: str | None) -> Ran:
         """In place of all Stop hooks."""
         return Ran(Verdict(block=self.step.sent_back if self.step else None))
@@ -169,6 +166,22 @@ class Feeds:
     def _text(self, beginning: str) -> str:
         known = self.plan.texts[self.compactions] if self.compactions < len(self.plan.texts) else []
         return next((text for text in known if text.startswith(beginning)), "")
+
+
+class Ended(Jobs):
+    """Background jobs of which nothing is there but what the model was told of their ends."""
+
+    def __init__(self, feeds: Feeds) -> None:
+        super().__init__(lambda _work: None, _no_question)
+        self._feeds = feeds
+
+    def endings(self) -> Iterator[str]:
+        while self._feeds.ended:
+            yield self._feeds.ended.pop(0)
+
+
+def _no_question(_contact: Contact) -> Event:
+    raise AssertionError("no job of a replay reaches a host")
 
 
 def stub(name: str) -> Tool:

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import anyio
 import anyio.lowlevel
@@ -32,19 +31,17 @@ from harness.providers.options import Options, normal_base_url
 from harness.request import Interrupt
 from harness.rerun.cassette import Cassette
 from harness.rerun.plan import Plan, Turn
-from harness.rerun.player import Feeds, Player, Results, stub
+from harness.rerun.player import Ended, Feeds, Player, Results, stub
 from harness.sandbox.outcome import Finished
 from harness.session import open_session
 from harness.session.agents import described
 from harness.session.builtin_agents import BUILTIN
 from harness.session.life import contract
+from harness.session.persona import as_agent
 from harness.settings import Settings
 from harness.toolbox import Toolbox, name_of
 from harness.tools import TOOLS
 from harness.tools.tool import Context
-
-if TYPE_CHECKING:
-    from harness.jobs import Jobs
 
 _NEVER = 1e9  # seconds between heartbeats
 
@@ -80,6 +77,7 @@ async def rigged(
     """Raises HarnessError: options or settings that cannot be used."""
     options = replace(options, persist=False, record=None, mode=options.mode or _mode(plan))
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
+    options = as_agent(options, chosen)
     connected, model = _connection(plan, against, options, chosen)
     transport = against if isinstance(against, Cassette) else None
     interrupt, feeds = Interrupt(), Feeds(plan)
@@ -103,7 +101,7 @@ async def rigged(
             )
             calls.hooks = Hooks([Handler("Stop", lambda _: True, "replay", feeds.stop, _NEVER, "replay")], tasks, dict)
             if not run_tools:
-                calls.context.jobs = cast("Jobs", feeds)  # as much of them as the loop knows
+                calls.context.jobs = Ended(feeds)
             how = execute if run_tools else results.execute
             deps = Deps(tasks, player, calls, interrupt, keeper, heartbeat=_NEVER, execute=how)
             _describe(deps, options, chosen, transport)
