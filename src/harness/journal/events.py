@@ -128,6 +128,8 @@ def _result(values: Json) -> Result:
     made = {name: value for name, value in values.items() if name in known}
     for name in ("num_turns", "duration_ms", "duration_api_ms", "total_cost_usd"):
         made[name] = made[name] + 0  # raises TypeError for what is no number
+    for name in ("context_window", "max_output"):
+        made[name] = found if isinstance(found := made.get(name), int) else None
     made["usage"] = _usage(values["usage"])
     made["permission_denials"] = tuple(Denial(**each) for each in values.get("permission_denials") or ())
     made["errors"] = tuple(values.get("errors") or ())

@@ -149,9 +149,11 @@ class _Reading:
                 step.denied.add(result.call_id)
 
     def _compacted(self, data: Mapping[str, Any], fold: Mapping[str, Any]) -> None:
-        for move in fold.get("moved") or ():
-            self.plan.moved.append(str(move[1]).rpartition("Read ")[2].removesuffix("]"))
-        if "texts" in fold:
-            self.plan.texts.append([str(text) for text in fold["texts"]])
-            if self.turn is None:
-                self.plan.turns.append(Compaction(str(fold.get("focus") or "")))
+        match fold:
+            case {"moved": list(moves)}:
+                texts = (move[1] for move in moves if isinstance(move, list) and len(move) == 2)
+                self.plan.moved += [str(text).rpartition("Read ")[2].removesuffix("]") for text in texts]
+            case {"texts": list(texts)}:
+                self.plan.texts.append([str(text) for text in texts])
+                if self.turn is None:
+                    self.plan.turns.append(Compaction(str(fold.get("focus") or "")))
