@@ -1,5 +1,6 @@
 """Background jobs: real commands that go on, in the real sandbox, and what is told of their end."""
 
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ async def test_what_it_did_is_told_by_events_and_to_the_model(room):
 
 async def test_it_is_stopped_with_all_that_it_started(room):
     async with session(room) as desk:
-        mark = "613.0417"
+        mark = f"613.{os.getpid()}"
         job = await desk.begun(f"setsid sleep {mark} & sleep {mark}; wait")
         await until(lambda: not gone(mark, 0))
         said = await desk.said("TaskStop", task_id=job.id)
@@ -113,7 +114,7 @@ async def test_it_is_stopped_with_all_that_it_started(room):
 
 
 async def test_it_ends_with_the_session(room):
-    mark = "614.0417"
+    mark = f"614.{os.getpid()}"
     async with session(room) as desk:
         await desk.begun(f"sleep {mark}")
         await until(lambda: not gone(mark, 0))

@@ -199,7 +199,8 @@ def test_without_a_terminal_it_says_what_to_use(project):
 
 def test_background_jobs_are_told_of_between_turns_listed_and_stopped(project):
     begin = {"command": "until [ -e go ]; do sleep 0.05; done", "run_in_background": True}
-    never = {"command": "sleep 619.25", "run_in_background": True}
+    mark = f"619.{os.getpid()}"
+    never = {"command": f"sleep {mark}", "run_in_background": True}
     script = {
         "step": [
             {"calls": [{"name": "Bash", "arguments": begin}, {"name": "Bash", "arguments": never}]},
@@ -216,12 +217,12 @@ def test_background_jobs_are_told_of_between_turns_listed_and_stopped(project):
         (project / "go").touch()
         assert "exit status 0" in screen.expect("until [ -e go ]; do sleep 0.05; done has ended: exit status 0")
         screen.type("/tasks\r")
-        listed = screen.expect("sleep 619.25")
+        listed = screen.expect(f"sleep {mark}")
         name = next(
             word for line in listed.splitlines() if "is running" in line for word in line.split() if word[0] == "b"
         )
         screen.type(f"/tasks stop {name}\r")
         screen.expect("was stopped after")
-        assert gone("619.25")
+        assert gone(mark)
         screen.type("/exit\r")
         assert screen.exit_code() == 0

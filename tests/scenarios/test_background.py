@@ -1,6 +1,7 @@
 """Background jobs through the whole program: what the model is told, and that nothing outlives a session."""
 
 import json
+import os
 import signal
 import sys
 
@@ -10,7 +11,7 @@ from tests.scenarios.house import BYPASS, STREAM, House, bash, call, gone, proce
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux")
 
-MARK = "616.25"
+MARK = f"616.{os.getpid()}"  # another in each worker
 NEVER = f"sleep {MARK}"
 
 

@@ -1,11 +1,12 @@
 """Background jobs over the pipes: told as they happen, between turns too, and to their end."""
 
+import os
 import signal
 
 from tests.scenarios.house import BYPASS, bash, gone
 from tests.sdk.program import started
 
-MARK = "618.25"
+MARK = f"618.{os.getpid()}"  # another in each worker
 NEVER = f"sleep {MARK}"
 ASKED = ({"calls": [bash("until [ -e go ]; do sleep 0.02; done", run_in_background=True)]}, {"text": "Begun."})
 
@@ -54,3 +55,22 @@ def test_a_time_out_moves_to_the_background(house):
         (house.project / "go").touch()
         program.until(lambda line: line.get("subtype") == "task_notification")
         assert program.close() == (0, "")
+
+
+def test_a_compacted_conversation_knows_what_still_runs(house):
+    summary = {"when": {"user": "answer with the summary only"}, "text": "## Goal\nServe.\n## Next step\nGo on."}
+    begin = {"when": {"user": "begin"}, "calls": [bash(NEVER, run_in_background=True)]}
+    steps = (summary, begin, {"when": {"last": "tool"}, "text": "Begun."}, {"text": "Yes.", "times": "always"})
+    with started(house, *steps, flags=BYPASS) as program:
+        program.ask("begin")
+        for number in range(3):
+            program.ask(f"more {number} " + "words " * 2000)
+        (task,) = program.of("system", "task_started")
+        program.ask("/compact")
+        assert program.of("system", "compact_boundary"), program.lines[-1]
+        program.ask("and now?")
+        said = str(program.server.requests[-1].messages)
+        assert "<background-jobs>" in said
+        assert f"{task['task_id']} ({NEVER})" in said.split("<background-jobs>")[1]
+        program.process.send_signal(signal.SIGTERM)
+        program.close()

@@ -37,6 +37,11 @@ class Background:
                 async for event in events:
                     yield self._kept(event)
 
+    def standing(self) -> str:
+        """What runs now, for a conversation that was compacted."""
+        lines = [f"{job.id} ({job.title}), output in {job.output}" for job in (self.jobs.running if self.jobs else ())]
+        return "\n".join(("<background-jobs>", *lines, "</background-jobs>\n\n")) if lines else ""
+
     def unwatch(self) -> None:
         """Let `watch` end, once all is said."""
         if self.jobs:

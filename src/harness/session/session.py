@@ -120,7 +120,7 @@ class Session:
             results,
             todos=lambda: context.todos,
             memory=self.memory.opening,
-            in_work=lambda room: in_work(files, self._cwd, self._state.ledger.files, room),
+            in_work=lambda room: self.background.standing() + in_work(files, self._cwd, self._state.ledger.files, room),
             before=lambda trigger, focus: before_compaction(self._deps, trigger, focus),
             after=lambda trigger, text: after_compaction(self._deps, trigger, text),
             heartbeat=self._options.heartbeat,

@@ -75,7 +75,7 @@ def effects(args: BashInput, cwd: Path) -> Sequence[Effect]:
 async def call(args: BashInput, context: Context) -> Stream:
     if args.run_in_background and context.jobs is None:
         raise ToolError(
-            "run_in_background is switched off in this session.",
+            "run_in_background is switched off here.",
             "Run it in the foreground with a `timeout`; start a server with & and use it in the same command.",
         )
     if not context.cwd.is_dir():
