@@ -1,6 +1,7 @@
 """Names that git, editors or we execute later: what is found on the disk, and that no command can change it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -177,3 +178,45 @@ def test_a_placeholder_that_someone_filled_is_theirs(room: Room):
         (room.project / "f").write_text("kept")
     assert (room.project / "d" / "kept").exists()
     assert (room.project / "f").read_text() == "kept"
+
+
+LINKED = (".git/info/exclude", ".git/info/attributes", ".git/config.worktree", ".git/worktrees", ".git/info")
+
+
+@pytest.mark.parametrize("name", [*LINKED, ".claude/worktrees"])
+async def test_a_link_in_the_place_of_a_protected_name_leads_no_mount_out_of_the_project(room, name):
+    """Made by an earlier command, or come with the repository: what it names was shown inside, or writable."""
+    room.git("init")
+    secrets = room.home / ".ssh"
+    secrets.mkdir()
+    (secrets / "exclude").write_text("TOP-SECRET")
+    place = room.project / name
+    (room.project / ".claude").mkdir()
+    shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    whole = name in {".git/worktrees", ".git/info", ".claude/worktrees"}
+    place.symlink_to(os.path.relpath(secrets if whole else secrets / "exclude", place.parent))
+    with pytest.raises(SandboxUnavailable, match=f"{name} is a symbolic link"):
+        await room.run(f"cat {name} {name}/exclude; echo x > {name}/made")
+    assert os.listdir(secrets) == ["exclude"]
+
+
+async def test_what_is_mounted_below_a_directory_of_git_is_not_renamed_away_with_it(room):
+    room.git("init")
+    (room.project / ".git/info/attributes").write_text("* text\n")
+    done = await room.run("mv .git/info .git/old; mkdir -p .git/info; echo x > .git/info/attributes; git add -A")
+    assert "busy" in done.output
+    assert (room.project / ".git/info/attributes").read_text() == "* text\n"
+    assert room.git("ls-files") == ""
+
+
+async def test_pipes_where_files_of_git_are_read_hold_nobody_up(room):
+    room.git("init")
+    (room.project / ".mcp.json").write_text("{}")
+    await room.run("rm .git/info/exclude; mkfifo .git/info/exclude .git/config.worktree")
+    (room.project / ".mcp.json").unlink()
+    assert (await room.run("echo done")).output == "done\n"
+    shutil.rmtree(room.project / ".git")
+    (room.project / "made").mkdir()
+    os.mkfifo(room.project / "made/gitdir")
+    (room.project / ".git").write_text(f"gitdir: {room.project}/made\n")
+    assert (await room.run("echo done")).output == "done\n"

@@ -171,6 +171,7 @@ def _without(disk: bwrap.Snapshot, refused: frozenset[Path]) -> bwrap.Snapshot:
     kept = dataclasses.replace(
         disk.protection,
         read_only=[path for path in disk.protection.read_only if path not in refused],
+        pinned=[path for path in disk.protection.pinned if path not in refused],
         data={path: content for path, content in disk.protection.data.items() if path not in refused},
     )
     return dataclasses.replace(disk, protection=kept)

@@ -6,6 +6,7 @@ Whatever is missing but would be executed if it appeared gets a placeholder (CVE
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ SCAN_DEPTH = 4
 # its whole `.git` is read-only, and commits in it are the user's own.
 MOUNTED = 40
 SETTLED = 2_000_000_000  # nanoseconds after which a directory's ctime tells every change
+_BOUND = 4 << 20  # bytes of a file that is read here
 SCAN_LIMIT = 20_000  # directories looked at; beyond it a nested repository is not seen
 
 
@@ -75,8 +77,18 @@ def survey(root: Path) -> Protection:
             if git.parent == root and (linked := linked_worktree(git)):
                 _worktree(*linked, found)
     _hide_from_git(root, found)
+    _check_links(found)
     found.sighted = frozenset((*entries, *bare, *_names(root)))
     return found
+
+
+def _check_links(found: Protection) -> None:
+    """A mount, or an entry of ours, at a link would be one at whatever the link names: a secret would be shown inside,
+    a place outside of the project be writable. Raises SandboxUnavailable."""
+    placed = (placeholder.path for placeholder in found.placeholders)
+    for path in {each for one in (*found.read_only, *found.pinned, *found.data, *placed) for each in (one, one.parent)}:
+        if os.path.islink(path):  # noqa: PTH114  many of them: no Path objects
+            raise _is_link(path)
 
 
 def sightings(root: Path) -> frozenset[Path]:
@@ -102,10 +114,10 @@ def linked_worktree(gitfile: Path) -> tuple[Path, Path] | None:
     Without that check a hostile `.git` file could make any directory writable.
     """
     try:
-        target = gitfile.read_text().split("gitdir:", 1)[1].strip()
+        target = _text(gitfile).split("gitdir:", 1)[1].strip()
         own = Path(os.path.realpath(gitfile.parent / target))
-        back = (own / "gitdir").read_text().strip()
-        common = Path(os.path.realpath(own / (own / "commondir").read_text().strip()))
+        back = _text(own / "gitdir").strip()
+        common = Path(os.path.realpath(own / _text(own / "commondir").strip()))
     except (OSError, IndexError, UnicodeDecodeError, ValueError):
         return None
     ours = os.path.realpath(own / back) == os.path.realpath(gitfile)
@@ -202,7 +214,8 @@ def _git_directory(git: Path, found: Protection) -> None:
             found.read_only.append(path)
         elif name != "config":
             found.missing(path, content)
-    if (attributes := git / "info" / "attributes").exists():
+    if os.path.lexists(attributes := git / "info" / "attributes"):
+        found.pinned.append(attributes.parent)
         found.read_only.append(attributes)
     _worktree_config(git, git, found)
     if (git / "worktrees").is_dir():
@@ -250,6 +263,7 @@ def _hide_from_git(root: Path, found: Protection) -> None:
     if not names or common is None:
         return
     exclude = common / "info" / "exclude"
+    found.pinned.append(exclude.parent)  # renamed away, it would take with it what is mounted in it
     if not exclude.parent.is_dir():
         found.placeholders.append(Placeholder(exclude.parent, None))
     if not exclude.exists():
@@ -260,10 +274,18 @@ def _hide_from_git(root: Path, found: Protection) -> None:
 
 
 def _bytes(path: Path) -> bytes:
+    """A regular file's bytes, b'' for all else: commands can write here. What a link names is not read, and a pipe is
+    not waited for."""
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_BOUND) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+
+
+def _text(path: Path) -> str:
+    return _bytes(path).decode()
 
 
 def _is_link(path: Path) -> SandboxUnavailable:
