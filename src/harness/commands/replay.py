@@ -81,7 +81,8 @@ def _shown(events: Sequence[Kept]) -> int:
             case UserMessage(message=User() as said, source="prompt" | "steering"):
                 _write(safe(f"\n> {_own_words(said)}\n"))
             case System(
-                subtype="compact_boundary", data={"compact_metadata": {"pre_tokens": before, "post_tokens": now}}
+                subtype="compact_boundary",
+                data={"compact_metadata": {"pre_tokens": int(before), "post_tokens": int(now)}},
             ):
                 _write(f"(compacted: {before:,} tokens before, {now:,} after)\n")
             case System(subtype="rewind", data=data) if BACK in data:
