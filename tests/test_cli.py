@@ -50,7 +50,7 @@ def test_nothing_heavy_is_loaded_to_say_what_there_is(argv):
     [
         (["evnts"], "Did you mean: harness events"),
         (["sandbx", "exec", "true"], "Did you mean: harness sandbox"),
-        (["mcp", "list"], "no command 'mcp' here yet"),
+        (["daemon", "status"], "no command 'daemon' here yet"),
         (["-p", "q", "--worktree"], "git worktree add"),
         (["events", "x"], "takes no arguments"),
         (["sandbox"], "harness sandbox exec -- true"),
