@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.asks import Asks
 from harness.checkpoints import Checkpoints
-from harness.effects import Effect, Reads, Writes
 from harness.errors import ToolError
 from harness.events import Denial, Event
 from harness.messages import Mode, ToolCall, ToolResult
 from harness.permissions.decision import Ask, Decision
 from harness.tools.tool import Context, Tool
 
-if TYPE_CHECKING:  # most sessions have no hooks, many no questions
+if TYPE_CHECKING:  # most sessions have no hooks, many no questions; effects come with the first call
+    from harness.effects import Effect
     from harness.hooks.asking import Hooks
     from harness.permissions.offer import Offer
 
@@ -54,19 +54,19 @@ class Calls:
 
     toolbox: Toolbox
     context: Context
-    decide: Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]
+    decide: "Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]"
     mode: Callable[[], Mode]
     allow_rule: Callable[[str], None]
     memory: Callable[[Path], str] = lambda _path: ""
     asks: Asks | None = None
     hooks: "Hooks | None" = None
     updates: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None
-    offer: Callable[[ToolCall, Sequence[Effect], Ask], "Offer"] | None = None
+    offer: "Callable[[ToolCall, Sequence[Effect], Ask], Offer] | None" = None
     save: Callable[[Sequence[str]], Event] | None = None  # rules of an answer, for later sessions
     agent: str = ""  # whose calls these are: a sub-agent's id
     classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
     checkpoints: Checkpoints | None = None
-    placed: Callable[[Effect], Effect] = lambda effect: effect  # see `Leaving`
+    placed: "Callable[[Effect], Effect]" = lambda effect: effect  # see `Leaving`
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Prepared:
     call: ToolCall
     tool: Tool | None = None
     args: Any = None
-    effects: tuple[Effect, ...] = ()
+    effects: "tuple[Effect, ...]" = ()
     problem: str = ""
 
 
@@ -119,6 +119,8 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
 
 def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]:
     """The decision, and where the call's paths lead: what is opened later must be what was decided on."""
+    from harness.effects import Reads, Writes  # noqa: PLC0415  there by now: a tool has told its effects
+
     paths = [effect.path for effect in prepared.effects if isinstance(effect, Reads | Writes)]
     real = {path: calls.context.files.real(path) for path in paths}
     return real, calls.decide(prepared.call, prepared.effects, real)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.events import Event, StreamEvent, System
-from harness.render import safe
 
 Log = Callable[[Event], None]
 LONGEST = 500  # characters of a line
@@ -61,6 +60,8 @@ def opened(filter_: str | None, file: str | None, stack: ExitStack) -> Log:
         except OSError as error:
             raise UsageError(f"--debug-file {file} cannot be written: {error.strerror}.", "Name another.") from None
     began = time.monotonic()
+
+    from harness.render import safe  # noqa: PLC0415  seldom asked for
 
     def tell(event: Event) -> None:
         if isinstance(event, StreamEvent):

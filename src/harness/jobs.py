@@ -8,17 +8,19 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Seque
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import anyio
 
 from harness.errors import HarnessError, ToolError
 from harness.events import Event, System
-from harness.network.contact import Contact
-from harness.sandbox.outcome import Finished, Outlasts, Progress
+
+if TYPE_CHECKING:  # loaded with the first command
+    from harness.network.contact import Contact
+    from harness.sandbox.outcome import Finished, Outlasts, Progress
 
 State = Literal["running", "completed", "failed", "killed"]
-Stream = AsyncGenerator[Progress | Contact | Outlasts | Finished, None]
+Stream: TypeAlias = "AsyncGenerator[Progress | Contact | Outlasts | Finished, None]"
 Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 LAST_LINES, LAST_WIDTH = 10, 200  # of its output, in the notification
@@ -39,7 +41,7 @@ class Job:
     description: str = ""
     call_id: str = ""
     state: State = "running"
-    finished: Finished | None = None
+    finished: "Finished | None" = None
     problem: str = ""
     told: bool = False
     read: int = 0
@@ -75,7 +77,7 @@ class Jobs:
     job wants to reach. `outlast`: whether a command whose time is over becomes a job.
     """
 
-    def __init__(self, start: Start, asked: Callable[[Contact], Event], *, outlast: bool = False) -> None:
+    def __init__(self, start: Start, asked: "Callable[[Contact], Event]", *, outlast: bool = False) -> None:
         self._start, self._asked = start, asked
         self.outlast = outlast
         self._jobs: dict[str, Job] = {}
@@ -92,7 +94,7 @@ class Jobs:
     def running(self) -> Sequence[Job]:
         return [job for job in self if job.state == "running"]
 
-    def adopt(self, stream: Stream, so_far: Outlasts, command: str, description: str, call_id: str) -> Job:
+    def adopt(self, stream: Stream, so_far: "Outlasts", command: str, description: str, call_id: str) -> Job:
         """Go on with a command that outlasts its time, as a job."""
         name = self._name()
         job = Job(name, command, so_far.saved, time.monotonic() - so_far.elapsed, description, call_id)
@@ -108,6 +110,9 @@ class Jobs:
         return name
 
     async def _follow(self, job: Job, stream: Stream) -> None:
+        from harness.network.contact import Contact  # noqa: PLC0415  there by now: a command has run
+        from harness.sandbox.outcome import Finished  # noqa: PLC0415
+
         try:
             with job.scope:
                 async with aclosing(stream):

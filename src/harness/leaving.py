@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.effects import Effect, Runs
 from harness.messages import Mode
 from harness.paths import within
 from harness.sandbox.policy import Level
 
 if TYPE_CHECKING:
+    from harness.effects import Effect
     from harness.permissions.bash.leaving import GitConfig
 
 _SECTION = re.compile(r'\s*\[\s*([\w.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]\s*(.*)')
@@ -34,8 +34,10 @@ class Leaving:
     mode: Callable[[], Mode]
     excluded: Sequence[str] = ()
 
-    def placed(self, effect: Effect) -> Effect:
+    def placed(self, effect: "Effect") -> "Effect":
         """The effect as it would be had: a command that is to leave is marked so."""
+        from harness.effects import Runs  # noqa: PLC0415  with the first call
+
         if not isinstance(effect, Runs) or self.level not in {"full", "degraded"} or self.mode() == "plan":
             return effect
         if not self.excluded and "git" not in effect.command:

@@ -11,7 +11,6 @@ from uuid import uuid4
 from anyio.abc import TaskGroup
 
 from harness.calls import Calls, ToolEnd
-from harness.context.account import account
 from harness.context.keeper import CannotFit, Keeper, Trigger
 from harness.errors import ProviderError
 from harness.events import (
@@ -22,14 +21,13 @@ from harness.events import (
     StreamRequestStart,
     UserMessage,
 )
-from harness.execute import execute
 from harness.guards.limits import Forbidden, Limits
 from harness.guards.stuck import RUNGS, Circle
 from harness.hooks.verdict import NOTHING, Verdict
 from harness.messages import HistoryMessage, Text, ToolCall, User, joined_text
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
-from harness.request import Interrupt, ahead, answer, heartbeat
+from harness.request import Interrupt, answer, heartbeat
 from harness.step import State, Step, settle, take
 from harness.turn import Spent, Turn
 
@@ -41,6 +39,12 @@ if TYPE_CHECKING:  # most sessions have no hooks
 SENT_BACK_LIMIT = 8  # times in a row that Stop hooks may make the model go on
 
 __all__ = ["Deps", "Interrupt", "State", "asked", "run"]
+
+
+def _executed(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent | ToolEnd, None]:
+    from harness.execute import execute  # noqa: PLC0415  with the first call
+
+    return execute(call, calls)
 
 
 @dataclass(slots=True)
@@ -55,7 +59,7 @@ class Deps:
     limits: Limits = field(default_factory=Limits)
     heartbeat: float = 5.0
     contract: "Contract | None" = None  # what the answer must be; None: whatever the model says
-    execute: Callable[[ToolCall, Calls], AsyncGenerator[Event | Spent | ToolEnd, None]] = execute
+    execute: Callable[[ToolCall, Calls], AsyncGenerator[Event | Spent | ToolEnd, None]] = _executed
 
     @property
     def jobs(self) -> "Jobs | None":
@@ -288,6 +292,8 @@ def _nudge(circle: Circle, state: State) -> Event:
 def _held(state: State, deps: Deps) -> dict[str, Any] | None:
     if deps.keeper is None:
         return None
+    from harness.context.account import account  # noqa: PLC0415  when the work is done
+
     return account(deps.provider, _request(state, deps), deps.keeper.budget, deps.keeper.memory()).plain
 
 
@@ -314,14 +320,10 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
         async with Mux[Event | ModelEvent | ToolEnd | Spent](deps.tasks) as mux:
             deps.interrupt.attach(mux.interrupt)
             mux.add(answer(deps.provider, request), paced=False)
-            beside = (
-                mux.add(ahead(deps.calls.context.prepare_shell)),
-                mux.add(heartbeat("request", asked, deps.heartbeat)),
-            )
+            beside = mux.add(heartbeat("request", asked, deps.heartbeat, deps.calls.context.prepare_shell))
             async for item in mux:
                 if isinstance(item, MessageEnd):
-                    for source in beside:
-                        source.drop()
+                    beside.drop()
                     turn.api_seconds += time.monotonic() - asked
                 for event in take(item, step, turn, state, deps.calls):
                     yield event

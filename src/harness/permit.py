@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import paths
-from harness.effects import Effect
 from harness.errors import UsageError
 from harness.messages import MODES, Mode, ToolCall
 from harness.options import SessionOptions
-from harness.permissions import Decision, Roots, Rules, decide, hidden_globs
+from harness.permissions import Roots, Rules, hidden_globs
 from harness.permissions.rules import SHELLS, Behavior, Rule, RuleWarning, parse_rule
 from harness.sandbox.policy import Granted
 from harness.settings import Settings
 
 if TYPE_CHECKING:
+    from harness.effects import Effect
+    from harness.permissions import Decision
     from harness.settings.layer import Layer
 
 BEHAVIORS: tuple[Behavior, ...] = ("deny", "ask", "allow")
@@ -48,8 +49,10 @@ class Permit:
         """What searches must not show: globs anchored at `/`."""
         return hidden_globs(self.rules.deny, self._roots)
 
-    def decide(self, call: ToolCall, effects: Sequence[Effect], real: Mapping[Path, Path]) -> Decision:
+    def decide(self, call: ToolCall, effects: "Sequence[Effect]", real: Mapping[Path, Path]) -> "Decision":
         """`real` says where the effects' paths lead, as looked up once for this call."""
+        from harness.permissions.decide import decide  # noqa: PLC0415  with the first call
+
         follow = self._roots.real
         roots = replace(self._roots, real=lambda path: real.get(path) or follow(path))
         return decide(call, effects, self.effective, self.mode, roots, self.granted)

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from importlib import resources
 from pathlib import Path
 
 from harness.messages import Mode
@@ -34,7 +33,7 @@ _MODES: Mapping[Mode, str] = {
 
 
 def system_prompt() -> str:
-    return resources.files("harness").joinpath("prompts", "system.md").read_text("utf-8").strip()
+    return Path(__file__).with_name("prompts").joinpath("system.md").read_text("utf-8").strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from harness.effects import Effect, Runs, Writes
 from harness.errors import HarnessError
 from harness.events import Notice
 from harness.messages import ToolCall
-from harness.permissions import Allow, Ask, Rules, decide
+from harness.permissions import Allow, Ask, Rules
+from harness.permissions.decide import decide
 from harness.permissions.offer import MOST, Offer, Words, bash_rules, difference, illustrated, words_of
 from harness.permissions.shell import Part, judge_command
 from harness.permit import Permit

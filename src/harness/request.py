@@ -42,16 +42,15 @@ async def answer(provider: Provider, request: Request) -> AsyncGenerator[ModelEv
         raise ProviderError("protocol", "The model's answer ended without a whole message.", "Try again.")
 
 
-async def heartbeat(what: str, began: float, every: float) -> AsyncGenerator[Event, None]:
+async def heartbeat(
+    what: str, began: float, every: float, ahead: Callable[[], None] | None = None
+) -> AsyncGenerator[Event, None]:
+    """Signs of life. `ahead` is done once the request is on its way: what follows its answer can be made ready."""
+    beat = anyio.current_time() + every
+    if ahead and every > AHEAD:
+        await anyio.sleep(AHEAD)
+        ahead()
     while True:
-        await anyio.sleep(every)
+        await anyio.sleep_until(beat)
         yield Progress(what=what, elapsed=round(time.monotonic() - began, 1))
-
-
-async def ahead(prepare: Callable[[], None]) -> AsyncGenerator[Event, None]:
-    """When the request is on its way, what follows its answer can be made ready."""
-    await anyio.sleep(AHEAD)
-    prepare()
-    nothing: tuple[Event, ...] = ()
-    for event in nothing:
-        yield event
+        beat = anyio.current_time() + every

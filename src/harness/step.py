@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
 from harness.context.ledger import Ledger
-from harness.effects import only_reads
 from harness.errors import CATEGORIES
 from harness.events import (
     AssistantMessage,
@@ -96,6 +95,8 @@ class Step:
     def push(self, call: ToolCall, calls: Calls) -> None:
         if call.id in self.prepared:
             return
+        from harness.effects import only_reads  # noqa: PLC0415  with the first call
+
         prepared = self.prepared[call.id] = prepare(call, calls)
         unasked = bool(prepared.problem) or isinstance(judge(prepared, calls)[1], Allow)
         beside = prepared.tool.parallel if prepared.tool else None

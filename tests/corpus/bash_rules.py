@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from harness.effects import Runs
 from harness.messages import ToolCall
-from harness.permissions import Rules, decide
+from harness.permissions import Rules
+from harness.permissions.decide import decide
 from tests.corpus.decisions import PROJECT, Case, decided, linked, roots_for, run
 
 ROOTS = roots_for(real=linked({"/home/u/proj/link_out": "/etc"}))

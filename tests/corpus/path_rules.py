@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from harness.effects import Effect, Reads, Writes
 from harness.messages import ToolCall
-from harness.permissions import Rules, decide
+from harness.permissions import Rules
+from harness.permissions.decide import decide
 from harness.permissions.paths import Roots
 from tests.corpus.decisions import Case, decided, linked, roots_for, run
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from harness.effects import Effect, Reads, Runs, Writes
 from harness.messages import Mode, ToolCall
-from harness.permissions import Decision, Roots, Rules, decide
+from harness.permissions import Decision, Roots, Rules
+from harness.permissions.decide import decide
 from harness.sandbox.policy import Granted
 from tests.corpus.decisions import PROJECT, decided, roots_for
 

@@ -13,8 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from harness.effects import Runs
 from harness.messages import ToolCall
-from harness.permissions import Rules, decide
+from harness.permissions import Rules
 from harness.permissions.bash.parse import parse
+from harness.permissions.decide import decide
 from tests.corpus.bash_rules import ROOTS
 from tests.corpus.decisions import PROJECT
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from harness.effects import Asks, Effect, Fetches, Opaque, Reads, Runs, Writes
 from harness.messages import MODES
-from harness.permissions import Allow, Ask, Deny, decide
+from harness.permissions import Allow, Ask, Deny
+from harness.permissions.decide import decide
 from harness.sandbox.policy import Granted
 from tests.corpus.decisions import PROJECT, decided, roots_for
 from tests.permissions.at import call, command, on_command, on_path, path, rules

@@ -6,9 +6,10 @@ from random import Random
 import pytest
 
 from harness.effects import Runs
-from harness.permissions import Allow, Roots, Rules, decide
+from harness.permissions import Allow, Roots, Rules
 from harness.permissions.bash.readonly import PROGRAMS
 from harness.permissions.bash.wrappers import STRIPPED
+from harness.permissions.decide import decide
 from tests.permissions import grammar
 from tests.permissions.at import call
 from tests.permissions.watched import HOME, PROJECT, Watched, furnish, watch

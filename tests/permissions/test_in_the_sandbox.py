@@ -8,7 +8,8 @@ import pytest
 
 from harness.effects import Runs
 from harness.messages import MODES, Mode, ToolCall
-from harness.permissions import Allow, Ask, Decision, Deny, Roots, Rules, decide
+from harness.permissions import Allow, Ask, Decision, Deny, Roots, Rules
+from harness.permissions.decide import decide
 from harness.sandbox.policy import Granted, Level
 
 PROJECT = Path("/home/kim/shop")

@@ -182,7 +182,7 @@ def test_what_settings_let_out(project, command, leaves):
 def decided(command, project, mode="default", level="full", may_leave=True, **given):
     granted = Granted(level, write=(project,), auto_allow=True, may_leave=may_leave, excluded=given.pop("excluded", ()))
     house = Leaving(project, project.parent, level, lambda: mode, granted.excluded)
-    from harness.permissions import decide
+    from harness.permissions.decide import decide
 
     unsandboxed = given.pop("unsandboxed", False)
     effect = house.placed(Runs(command, project, unsandboxed))

@@ -6,7 +6,8 @@ import pytest
 
 from harness.effects import Asks, Fetches, Opaque
 from harness.messages import MODES
-from harness.permissions import Ask, decide
+from harness.permissions import Ask
+from harness.permissions.decide import decide
 from harness.permissions.modes import VERDICTS, Action, Verdict
 from tests.corpus.decisions import decided, roots_for
 from tests.permissions.at import call, command, path, rules

@@ -11,7 +11,8 @@ import pytest
 from harness.effects import Effect, Fetches, Opaque, Reads, Runs, Writes
 from harness.messages import Mode, ToolCall
 from harness.options import SessionOptions
-from harness.permissions import Roots, Rules, decide, removed_tools
+from harness.permissions import Roots, Rules, removed_tools
+from harness.permissions.decide import decide
 from harness.permissions.tables import names
 from harness.permit import starting_rules
 from tests.corpus.decisions import decided

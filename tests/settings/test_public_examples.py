@@ -7,7 +7,8 @@ import pytest
 from harness.effects import Effect, Reads, Runs, Writes
 from harness.messages import ToolCall
 from harness.options import SessionOptions
-from harness.permissions import Decision, Roots, decide
+from harness.permissions import Decision, Roots
+from harness.permissions.decide import decide
 from harness.permit import starting_rules
 from harness.sandbox.policy import Granted
 from tests.corpus.decisions import decided

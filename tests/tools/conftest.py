@@ -6,8 +6,9 @@ import pytest
 
 from harness.errors import ToolError
 from harness.files import Files
+from harness.sandbox.outcome import Finished, Progress
 from harness.tools import load
-from harness.tools.tool import Context, Finished, Output, Progress
+from harness.tools.tool import Context, Output
 from harness.tools.validate import parse
 
 

@@ -11,10 +11,11 @@ from harness.effects import Runs
 from harness.errors import ToolError
 from harness.files import Files
 from harness.messages import Text
+from harness.sandbox.outcome import Finished
 from harness.tools import bash
 from harness.tools.access import open_file
 from harness.tools.bash import TOOL, BashInput
-from harness.tools.tool import Context, Finished, Output
+from harness.tools.tool import Context, Output
 from tests.sandbox.room import Room
 
 

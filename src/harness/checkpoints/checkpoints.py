@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from harness.effects import Effect, Opaque, Runs, Writes
 from harness.errors import HarnessError
 from harness.events import Event, Notice, Stopped, System
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:  # loaded in the thread: the first request is not to wait for 
     from harness.checkpoints.scan import Scanner
     from harness.checkpoints.store import Store
     from harness.checkpoints.watch import Watch
+    from harness.effects import Effect
 
 POLITE = 0.05  # seconds that a look in the background leaves to the request which is just being sent
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Checkpoints:
                 yield event
 
     async def around(
-        self, call_id: str, effects: Sequence[Effect], running: AsyncGenerator[Event | T, None]
+        self, call_id: str, effects: "Sequence[Effect]", running: AsyncGenerator[Event | T, None]
     ) -> AsyncGenerator[Event | T, None]:
         """A call, after what it can change has been kept; what it did is looked at while the model answers."""
         async with aclosing(running):
@@ -99,7 +99,7 @@ class Checkpoints:
         self._prompt, self._told = self._prompt + 1, ""
         self._look_aside(None)
 
-    async def before(self, call_id: str, effects: Sequence[Effect]) -> Event | None:
+    async def before(self, call_id: str, effects: "Sequence[Effect]") -> Event | None:
         """The checkpoint before a call: to be written down before the call begins. None where nothing is new."""
         if not _touches(effects):
             return None
@@ -110,8 +110,10 @@ class Checkpoints:
             return None if told else Notice(level="warning", cause="checkpoints", text=text, mend=self._problem.mend)
         return self._line(call_id)
 
-    def after(self, effects: Sequence[Effect]) -> None:
+    def after(self, effects: "Sequence[Effect]") -> None:
         """The call has ended: look at what it did."""
+        from harness.effects import Writes  # noqa: PLC0415  there by now: a call has told its effects
+
         if _touches(effects):
             files = all(isinstance(effect, Writes) for effect in effects)
             self._look_aside({str(e.path.parent) for e in effects if isinstance(e, Writes)} if files else None)
@@ -234,5 +236,7 @@ class Checkpoints:
             self._store = None
 
 
-def _touches(effects: Sequence[Effect]) -> bool:
+def _touches(effects: "Sequence[Effect]") -> bool:
+    from harness.effects import Opaque, Runs, Writes  # noqa: PLC0415  as above
+
     return any(isinstance(effect, Writes | Runs | Opaque) for effect in effects)

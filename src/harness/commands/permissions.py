@@ -14,9 +14,10 @@ from harness.errors import EXIT_OK, UsageError
 from harness.files import Files
 from harness.messages import Mode, ToolCall
 from harness.options import SessionOptions
-from harness.permissions import Allow, Ask, Decision, Deny, Roots, Rule, Rules, decide
+from harness.permissions import Allow, Ask, Decision, Deny, Roots, Rule, Rules
 from harness.permissions.access import by_rule
 from harness.permissions.bash.script import Command, Script
+from harness.permissions.decide import decide
 from harness.permissions.rules import broad
 from harness.permissions.shell import Judged, judge_command
 from harness.permit import BEHAVIORS, starting_permit

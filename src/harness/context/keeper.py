@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from anyio.abc import TaskGroup
 
-from harness.context import micro, summary
 from harness.context.budget import Budget, Wanted, budget
 from harness.context.fold import boundary, folded, moved, replaced
 from harness.context.ledger import Ledger, survivors
@@ -114,6 +113,8 @@ class Keeper:
             yield Notice(
                 level="warning", cause="compaction", text=f"The model gave no usable summary ({why}); ours stands in."
             )
+            from harness.context import summary  # noqa: PLC0415  seldom needed
+
             text = summary.stand_in(request.messages, ledger, room * _CHARACTERS)
         texts, count = self._texts(text, ledger, limits), kept(request.messages, limits.trigger * _TAIL)
         history = folded(request.messages, boundary(texts, count))
@@ -153,6 +154,8 @@ class Keeper:
         self, request: Request, limits: Budget, focus: str, room: int
     ) -> AsyncGenerator[Event | tuple[str, str], None]:
         """Events, and at last the summary and, where it is '', why there is none."""
+        from harness.context import summary  # noqa: PLC0415  with the first compaction
+
         messages: list[HistoryMessage] = list(request.messages)
         open_todos = [str(todo.get("content", "")) for todo in self.todos() if todo.get("status") != "completed"]
         tries = halvings = 0
@@ -216,6 +219,8 @@ class Keeper:
     # ---- stale results
 
     def _stale(self, messages: Sequence[HistoryMessage], limits: Budget) -> dict[int, str]:
+        from harness.context import micro  # noqa: PLC0415  with the first long conversation
+
         found = list(micro.stale(messages))
         if sum(each.saving for each in found) < limits.trigger * _BATCH:
             return {}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from harness.context.account import cost
 from harness.messages import Assistant, HistoryMessage, ToolResult, User
 
 
@@ -12,6 +11,8 @@ def kept(messages: Sequence[HistoryMessage], room: float) -> int:
     The last exchange begins with what the person said, or with an answer of the model whose calls are all
     answered after it.
     """
+    from harness.context.account import cost  # noqa: PLC0415  with the first compaction
+
     total, best = 0.0, 0
     for count, message in enumerate(reversed(messages), 1):
         total += cost(message)

@@ -2,7 +2,6 @@
 refused in words, and what is mistyped gets the nearest name.
 """
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from harness.errors import UsageError
@@ -93,4 +92,6 @@ def refuse_command(words: Sequence[str], known: Iterable[str]) -> None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
+    import difflib  # noqa: PLC0415  for what is mistyped
+
     return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)

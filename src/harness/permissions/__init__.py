@@ -1,6 +1,5 @@
-"""Permissions: rules, modes, and the one function that decides."""
+"""Permissions: rules, modes, and (`decide.py`, loaded with the first call) the one function that decides."""
 
-from harness.permissions.decide import decide
 from harness.permissions.decision import Allow, Ask, Decision, Deny
 from harness.permissions.paths import Roots, hidden_globs
 from harness.permissions.rules import Rule, Rules, RuleWarning, removed_tools, split_rules
@@ -14,7 +13,6 @@ __all__ = [
     "Rule",
     "RuleWarning",
     "Rules",
-    "decide",
     "hidden_globs",
     "removed_tools",
     "split_rules",

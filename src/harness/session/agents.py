@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import anyio
@@ -18,14 +18,12 @@ import anyio
 from harness.calls import Calls
 from harness.context.keeper import Keeper
 from harness.definitions import Agent, Definitions
-from harness.effects import Effect
 from harness.errors import HarnessError, ToolError
 from harness.events import AssistantMessage, Event, Result, System
 from harness.guards.limits import Limits
 from harness.hooks.verdict import Verdict
 from harness.loop import Deps, Interrupt, State, asked, run
 from harness.messages import MODES, TOOL_ALIASES, Text, ToolCall, Usage, User
-from harness.permissions.decision import Decision
 from harness.permit import Permit
 from harness.providers import ALIASES
 from harness.providers.port import Provider
@@ -36,6 +34,10 @@ from harness.session.transcript import Transcript
 from harness.toolbox import Toolbox
 from harness.tools.tool import Context, Inner, Output, Seen, current_call
 from harness.turn import Spent
+
+if TYPE_CHECKING:
+    from harness.effects import Effect
+    from harness.permissions.decision import Decision
 
 DEPTH, CONCURRENT = 3, 20
 _NARROW = frozenset({"plan", "dontAsk"})
@@ -197,14 +199,14 @@ class Agents:
         keeper = Keeper(mine.tasks, provider, interrupt, mine.wanted, mine.results, heartbeat=mine.heartbeat)
         return Deps(mine.tasks, provider, calls, interrupt, keeper, Limits(turns=agent.max_turns), mine.heartbeat)
 
-    def _judge(self, agent: Agent) -> Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]:
+    def _judge(self, agent: Agent) -> "Callable[[ToolCall, Sequence[Effect], Mapping[Path, Path]], Decision]":
         """The session's judge; an agent's own mode counts where the session is in the default one."""
         permit = self._parent.permit
         own = next((mode for mode in MODES if mode == agent.mode and permit.may_lend(mode)), None)
         if agent.source == "project" and own not in _NARROW:  # as with settings, a repository's never widens
             own = None
 
-        def decide(call: ToolCall, effects: Sequence[Effect], real: Mapping[Path, Path]) -> Decision:
+        def decide(call: ToolCall, effects: "Sequence[Effect]", real: Mapping[Path, Path]) -> "Decision":
             if own is None or permit.mode in _WIDE:
                 return permit.decide(call, effects, real)
             mine = copy.copy(permit)  # of this moment: rules may have been added

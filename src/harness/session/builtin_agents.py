@@ -1,7 +1,7 @@
 """The agents that are there without anybody's having written one. Their prompts are read when they are used."""
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from harness.definitions import Agent
@@ -20,7 +20,7 @@ _WHAT: dict[str, tuple[str, dict[str, Any]]] = {
 
 @cache
 def builtin_prompt(name: str) -> str:
-    return resources.files("harness").joinpath("prompts", "agents", f"{name}.md").read_text("utf-8").strip()
+    return (Path(__file__).parent.parent / "prompts/agents" / f"{name}.md").read_text("utf-8").strip()
 
 
 BUILTIN = {

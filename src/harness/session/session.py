@@ -13,7 +13,6 @@ from harness.asks import Answer, Asks
 from harness.calls import Calls
 from harness.confine import Confinement
 from harness.contacts import asking
-from harness.context.account import Account, account
 from harness.context.keeper import Keeper
 from harness.context.ledger import Ledger
 from harness.context.work import in_work
@@ -31,7 +30,7 @@ from harness.permissions import removed_tools
 from harness.permit import starting_permit
 from harness.providers.port import Provider, Request, Told
 from harness.request import Interrupt
-from harness.sandbox import open_shell
+from harness.sandbox import ShellLater, open_shell
 from harness.session import life
 from harness.session.agents import Agents, Parent
 from harness.session.background import Background
@@ -46,6 +45,7 @@ from harness.turn import Turn
 
 if TYPE_CHECKING:
     from harness.classifier import Classifier
+    from harness.context.account import Account
     from harness.questions import Questions
 
 
@@ -73,7 +73,8 @@ class Session:
         self.servers = serving.opened(options, chosen, self._toolbox, tasks, results, denied, sandboxed=sandboxed)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
-        shell = open_shell(lambda: self._confinement.policy(self.mode), results, sandboxed=sandboxed, gate=gate)
+        policy = lambda: self._confinement.policy(self.mode)  # noqa: E731
+        shell = ShellLater(partial(open_shell, policy, results, sandboxed=sandboxed, gate=gate))
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         self.background = Background(options, tasks, lambda: self.mode, self._kept)
         context.seen, context.jobs = (seen := Seen()), self.background.jobs
@@ -265,8 +266,10 @@ class Session:
         yield self._kept(Stopped(reason=turn.ended))
         yield self._kept(turn.result(self.models.now.model))
 
-    def account(self) -> Account:
+    def account(self) -> "Account":
         """What the next request will hold, by category."""
+        from harness.context.account import account  # noqa: PLC0415  for who wants to look
+
         return account(self.models.now, self._next(), self._keeper.budget, self.memory.opening())
 
     async def compact(self, focus: str = "") -> AsyncGenerator[Event, None]:

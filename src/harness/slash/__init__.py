@@ -3,7 +3,6 @@
 A command is one async generator in a module of this package and one entry in `COMMANDS`.
 """
 
-import difflib
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -125,5 +124,7 @@ def _expanded(session: Session, name: str, argument: str) -> str:
 
 
 def unknown(name: str, session: Session) -> str:
+    import difflib  # noqa: PLC0415  for what is mistyped
+
     near = difflib.get_close_matches(name, [*COMMANDS, *session.definitions.commands], 1)
     return f"Unknown command /{name}. " + (f"Did you mean /{near[0]}?" if near else "/help lists the commands.")

@@ -14,8 +14,9 @@ from harness.effects import Effect, Runs
 from harness.errors import SandboxUnavailable, ToolError
 from harness.network.contact import Contact
 from harness.paths import within
+from harness.sandbox.outcome import Finished, Outlasts, Progress
 from harness.tools.input import ToolInput
-from harness.tools.tool import Context, Finished, Outlasts, Output, Progress, Stream, Tool
+from harness.tools.tool import Context, Output, Stream, Tool
 
 DEFAULT_MS, MAX_MS = 120_000, 600_000
 LONG = 1.0  # seconds from which the duration is worth a line

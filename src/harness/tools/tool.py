@@ -7,31 +7,26 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from harness.effects import Effect, Runs, Writes
 from harness.files import Files
 from harness.messages import Text, UserPart
-from harness.network.contact import Contact
-from harness.sandbox.outcome import Finished, Outlasts, Progress
 
 if TYPE_CHECKING:  # a session makes a `Context` before it needs any input model
     from pydantic import BaseModel
 
+    from harness.effects import Effect
     from harness.jobs import Jobs
+    from harness.network.contact import Contact
     from harness.network.wire import Wire
+    from harness.sandbox.outcome import Finished, Outlasts, Progress
 
-# `Finished`, `Outlasts` and `Progress` are defined where they are made, a layer below; tools know them from here.
 __all__ = [
-    "Contact",
     "Context",
     "FileSeen",
-    "Finished",
     "Inner",
     "Input",
-    "Outlasts",
     "Output",
-    "Progress",
     "Seen",
     "Shell",
     "Stream",
@@ -151,8 +146,10 @@ class Context:
     def prepare_shell(self) -> None:
         self.shell.prepare(self.cwd)
 
-    def allow(self, call_id: str, effects: Sequence[Effect], real: Mapping[Path, Path]) -> None:
+    def allow(self, call_id: str, effects: "Sequence[Effect]", real: Mapping[Path, Path]) -> None:
         """This call may run now, and its paths lead there."""
+        from harness.effects import Runs, Writes  # noqa: PLC0415  a call that may run has told them
+
         self.call_id = call_id
         self.outside = any(isinstance(effect, Runs) and effect.outside for effect in effects)
         self.decided.update(real)
@@ -160,7 +157,7 @@ class Context:
             self.shell.discard()
 
 
-Stream = AsyncGenerator[Progress | Contact | Inner | Output, None]
+Stream: TypeAlias = "AsyncGenerator[Progress | Contact | Inner | Output, None]"
 Input = TypeVar("Input", bound="BaseModel")
 
 
@@ -176,6 +173,6 @@ class Tool:
     name: str
     description: str
     input: "type[BaseModel]"
-    effects: Callable[[Any, Path], Sequence[Effect]]
+    effects: "Callable[[Any, Path], Sequence[Effect]]"
     call: Callable[[Any, Context], Stream]
     parallel: bool | None = None
