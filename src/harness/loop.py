@@ -290,11 +290,7 @@ def _nudge(circle: Circle, state: State) -> Event:
 
 
 def _held(state: State, deps: Deps) -> dict[str, Any] | None:
-    if deps.keeper is None:
-        return None
-    from harness.context.account import account  # noqa: PLC0415  when the work is done
-
-    return account(deps.provider, _request(state, deps), deps.keeper.budget, deps.keeper.memory()).plain
+    return deps.keeper.account(_request(state, deps)).plain if deps.keeper else None
 
 
 def _request(state: State, deps: Deps) -> Request:

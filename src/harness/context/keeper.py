@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from anyio.abc import TaskGroup
@@ -19,6 +19,9 @@ from harness.messages import Assistant, HistoryMessage, Usage
 from harness.mux import Mux
 from harness.providers.port import MessageEnd, ModelEvent, Provider, Request
 from harness.request import Interrupt, answer, heartbeat
+
+if TYPE_CHECKING:
+    from harness.context.account import Account
 
 Trigger = Literal["micro", "auto", "manual"]
 TRIES = 2  # summaries that the model may write before we go on without one
@@ -64,6 +67,12 @@ class Keeper:
     @property
     def budget(self) -> Budget | None:
         return budget(self.provider.model, self.wanted)
+
+    def account(self, request: Request) -> "Account":
+        """What the request holds, by category."""
+        from harness.context.account import account  # noqa: PLC0415  when the work is done, or for who wants to look
+
+        return account(self.provider, request, self.budget, self.memory())
 
     async def fit(self, request: Request, ledger: Ledger) -> AsyncGenerator[Event | list[HistoryMessage], None]:
         """Make the next request fit. Yields events, and the new history right after the event that tells of it.

@@ -268,9 +268,7 @@ class Session:
 
     def account(self) -> "Account":
         """What the next request will hold, by category."""
-        from harness.context.account import account  # noqa: PLC0415  for who wants to look
-
-        return account(self.models.now, self._next(), self._keeper.budget, self.memory.opening())
+        return self._keeper.account(self._next())
 
     async def compact(self, focus: str = "") -> AsyncGenerator[Event, None]:
         """Let a summary take the place of the conversation, but for its last exchanges.
