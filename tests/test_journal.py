@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from datetime import datetime
@@ -13,8 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.checkpoints.history import read as history_of
+from harness.codec import message_json
+from harness.context.ledger import Ledger
 from harness.events import AssistantMessage, HookPermissionResult, Notice, Progress, System, UserMessage
 from harness.journal import Journal, replay, session_file
+from harness.journal.events import kept
+from harness.journal.fold import mended, paired
+from harness.journal.text import markdown
 from harness.messages import Assistant, HistoryMessage, Text, ToolCall, ToolResult, User
 from tests.values import histories
 
@@ -217,3 +224,52 @@ def test_nothing_is_made_before_the_first_line(tmp_path):
 def test_a_system_event_is_kept_with_its_data(tmp_path):
     entry = write(tmp_path / "s.jsonl", System(subtype="init", data={"cwd": "/p"}))[0]
     assert entry["event"] == {"type": "system", "subtype": "init", "data": {"cwd": "/p"}}
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    -1,
+    1e308,
+    True,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": 1},
+    [{"type": "tool_use", "id": 5}],
+    "\x1b[31m",
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, below in inner for place in places(below, (*path, key)))]
+
+
+def test_a_file_with_anything_anywhere_is_read_without_a_traceback():
+    """Somebody else's file, or one that was made to do harm: it gives some history, and what shows it shows it."""
+    chance = random.Random(20)
+    folder = Path(__file__).parent / "recordings"
+    for name in ("plain", "compacted", "disturbed"):
+        lines = (folder / name / "session.jsonl").read_text("utf-8").splitlines(keepends=True)
+        for _ in range(150):
+            spoilt = list(lines)
+            for _ in range(chance.choice((1, 1, 3))):
+                at = chance.randrange(len(spoilt))
+                entry = json.loads(spoilt[at])
+                *above, last = chance.choice([place for place in places(entry) if place])
+                inner = entry
+                for key in above:
+                    inner = inner[key]
+                inner[last] = chance.choice(ODD)
+                spoilt[at] = json.dumps(entry) + "\n"
+            past = replay(spoilt)
+            history = paired(past)
+            mended(past, history)
+            Ledger.of(past.ever)
+            assert all(message_json(message) for message in history)
+            assert all(isinstance(text, str) for message in history for text in markdown(message))
+            assert list(kept(spoilt))
+            history_of(spoilt)

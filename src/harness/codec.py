@@ -111,8 +111,10 @@ def _part(data: Mapping[str, Any], rest: Mapping[str, Any]) -> AssistantPart | I
             return Image(media_type, encoded)
         case {"type": "tool_use", "id": str(id_), "name": str(name), "input": dict(given)}:
             # foreign writers' calls come without their exact text
-            arguments = rest["arguments"] if "arguments" in rest else json.dumps(given, ensure_ascii=False)
-            return ToolCall(id_, name, arguments, given if rest.get("usable", True) else None, rest.get("problem", ""))
+            own = rest.get("arguments")
+            arguments = own if isinstance(own, str) else json.dumps(given, ensure_ascii=False)
+            problem = str(rest.get("problem") or "")
+            return ToolCall(id_, name, arguments, given if rest.get("usable", True) else None, problem)
     return None  # a block of a foreign writer that no model here can be sent
 
 

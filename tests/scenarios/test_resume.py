@@ -196,3 +196,17 @@ def test_an_sdk_reads_and_copies_our_sessions(house: House, monkeypatch: pytest.
     done = go_on(house, "-r", copy)
     assert session_id(done) == copy
     assert past(file_of(house, copy)).state["todos"] == [TODO]
+
+
+def test_a_state_of_a_form_that_nobody_writes_is_gone_on_without(house: House):
+    known = first(house)
+    file = file_of(house, known)
+    seen = {"a": [], "b": ["zz", True, 1], "c": ["00", 1, True], "d": None}
+    for state in (
+        {"todos": 5, "seen": [], "cwd": 7, "mode": []},
+        {"seen": seen, "cwd": "\0", "todos": [1], "model": {}},
+    ):
+        with file.open("a") as out:
+            out.write(json.dumps({"type": "harness", "sessionId": known, "state": state}) + "\n")
+        done = go_on(house, "--resume", known)
+        assert (done.code, done.err, done.result["result"]) == (0, "", "Done.")

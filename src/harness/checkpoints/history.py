@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,12 +55,15 @@ def read(lines: Iterable[str]) -> History:
         elif entry.get("type") == "assistant":
             calls.update(_calls(entry))
         elif (event := entry.get("event")) and isinstance(event, dict) and event.get("type") == "system":
-            data = event.get("data") or {}
+            data = event.get("data")
+            if not isinstance(data, dict):
+                continue
             if event.get("subtype") == "checkpoint":
                 within += bool(data.get("snapshot"))
                 _checkpoint(history, data, str(entry.get("timestamp") or ""), f"{prompts}.{within}", calls)
             elif event.get("subtype") == "rewind":
-                _taken_back(history, data)
+                with suppress(IndexError, TypeError, AttributeError):  # a line that nobody writes
+                    _taken_back(history, data)
                 history.rewinds.append(data)
     return history
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from harness.settings.layer import content
 from harness.settings.places import repository
+
+_BOUND = 256 << 20  # bytes: an index of two million files
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,9 @@ def _readable(line: str) -> bool:
 
 
 def _bytes(path: Path) -> bytes:
+    """A regular file's bytes: a command can have put a pipe or a device there, which would never end."""
     try:
-        return path.read_bytes()
+        return content(path, _BOUND) or b""
     except OSError:
         return b""
 

@@ -14,6 +14,7 @@ from harness.context.fold import folded
 from harness.messages import Assistant, HistoryMessage, Text, ToolResult, User, splice, spliced
 
 Json = dict[str, Any]
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)  # what odd values raise
 Pieces = list[tuple[Json, Json]]
 Places = dict[str, tuple[int, Pieces, int]]
 Before = tuple[list[HistoryMessage], list[Mapping[str, Any]], list[str], Places]
@@ -59,6 +60,14 @@ class _Fold:
     # before each compaction, for a way back behind it
     older: list[Before] = field(default_factory=list)
     undone: "list[_Fold]" = field(default_factory=list)  # what each rewind took back
+
+    def read(self, entry: Json) -> None:
+        """One entry. What is of a form that nobody writes counts as far as it could be read: no file keeps us from
+        beginning, whoever made it."""
+        try:
+            self.take(entry)
+        except MALFORMED:
+            pass
 
     def take(self, entry: Json) -> None:
         extra = entry.get("harness")
@@ -257,7 +266,7 @@ def replay(lines: Iterable[str], until: str | None = None) -> Past:
     for text in lines:
         entry = parsed(text)
         if entry is not None:
-            fold.take(entry)
+            fold.read(entry)
             if until is not None and entry.get("uuid") == until:
                 break
         fold.past.torn = len(text) if entry is None and not text.endswith("\n") else 0

@@ -18,6 +18,7 @@ from harness.codec import line
 from harness.errors import UsageError
 from harness.journal.fold import Json, parsed
 from harness.paths import project_key
+from harness.settings.layer import content
 from harness.start import is_id
 
 PART = 64 << 10  # bytes
@@ -252,7 +253,7 @@ def _value(raw: str) -> str:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8", "replace")[:4096]
+        return (content(file) or b"").decode("utf-8", "replace")[:4096]
     except OSError:
         return ""
 

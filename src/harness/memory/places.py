@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from harness import paths
 from harness.paths import within
+from harness.settings.layer import content
 from harness.settings.places import MANAGED, SOURCES, repository
 
 Kind = Literal["Managed", "User", "Project", "Local", "Auto"]
@@ -94,8 +95,8 @@ def notes(cwd: Path, env: Mapping[str, str], setting: bool | None, chosen: str |
 def _main_worktree(cwd: Path) -> Path:
     root = repository(cwd)
     try:
-        link = (root / ".git").read_text()[:4096] if (root / ".git").is_file() else ""
-    except (OSError, UnicodeDecodeError):
+        link = (content(root / ".git") or b"").decode("utf-8", "replace")[:4096]
+    except OSError:  # most often a directory
         link = ""
     _, linked, target = link.partition("gitdir:")
     shared = (root / target.strip()).resolve().parent.parent if linked else None

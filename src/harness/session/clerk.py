@@ -1,5 +1,6 @@
 """What a session keeps: each durable event with the state that it changed, written before anybody sees it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -91,12 +92,15 @@ def restored(past: Past, context: Context, clerk: Clerk) -> list[HistoryMessage]
     again. What that adds is written, so that the file by itself gives this history.
     """
     state = past.state
-    context.todos[:] = [dict(todo) for todo in state.get("todos") or () if isinstance(todo, dict)]
-    for name, (digest, whole, upto) in (state.get("seen") or {}).items():
-        context.seen[Path(name)] = FileSeen(bytes.fromhex(digest), whole, upto)
+    todos, seen, cwd = state.get("todos"), state.get("seen"), state.get("cwd")
+    context.todos[:] = [dict(todo) for todo in todos if isinstance(todo, dict)] if isinstance(todos, list) else []
+    for name, found in seen.items() if isinstance(seen, dict) else ():
+        match found:  # of anything else the file is as good as not seen: it is read again before it is written
+            case [str(digest), bool(complete), int(upto)] if re.fullmatch(r"(?:[0-9a-f]{2})*", digest):
+                context.seen[Path(name)] = FileSeen(bytes.fromhex(digest), complete, upto)
     if isinstance(context.seen, Seen):
         context.seen.changed.clear()
-    place = Path(state.get("cwd") or context.cwd)
+    place = Path(cwd) if isinstance(cwd, str) and cwd and "\0" not in cwd else context.cwd
     if place.is_dir() and within(place, context.cwd):
         context.cwd = place
     clerk.title = past.title
