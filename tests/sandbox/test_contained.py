@@ -6,10 +6,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+import anyio
 import pytest
 
 import harness
-from tests.sandbox.room import Room
+from tests.sandbox.room import Room, finish
+from tests.scenarios.house import gone
 
 CANARY = "canary-7e41c0"
 
@@ -153,3 +155,14 @@ async def test_a_command_dies_with_us(room: Room, tmp_path):
     before = (room.project / "beat").read_text()
     time.sleep(0.3)
     assert (room.project / "beat").read_text() == before
+
+
+@pytest.mark.long
+async def test_ended_at_any_moment_of_its_start_nothing_lives_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CONFIG_DIR", str(tmp_path / "state"))
+    room, mark = Room.make(tmp_path), f"621.{os.getpid()}"
+    shell = room.shell()
+    for number in range(300):
+        with anyio.move_on_after(number % 30 / 1000):
+            await finish(shell, f"sleep {mark}", room.project)
+        assert gone(mark)

@@ -14,6 +14,7 @@ def kill(leader: int, mark: str = "") -> None:
     A pid namespace dies with its first process, so in the sandbox the group is enough. Outside, children that
     began a session of their own are found by their environment; one that has cleared that too gets away.
     """
+    _kill_children(leader)
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
@@ -21,6 +22,33 @@ def kill(leader: int, mark: str = "") -> None:
     except PermissionError:
         pass  # macOS says so of a group of zombies
     kill_marked(mark)
+
+
+def _kill_children(leader: int) -> None:
+    """SIGKILL to what it has started, before it dies itself.
+
+    bwrap's inner process leaves the group (--new-session) a moment before it asks to die with its parent: were the
+    parent killed just then, the sandbox would live on. One that is forked after this look is still in the group.
+    """
+    for pid in _started_by(leader):
+        try:
+            number = os.pidfd_open(pid)
+        except OSError:
+            continue  # it has ended
+        try:
+            if pid in _started_by(leader):  # the descriptor is of this process, and no later one of its number
+                signal.pidfd_send_signal(number, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(number)
+
+
+def _started_by(leader: int) -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/{leader}/task/{leader}/children").read_text().split()]
+    except OSError:
+        return []  # no Linux, or it is over
 
 
 def kill_marked(mark: str) -> None:
