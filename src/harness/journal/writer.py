@@ -20,6 +20,8 @@ from harness.journal.entries import Entries, Json
 from harness.journal.fold import Past
 from harness.paths import project_key
 
+PAUSE = 0.1  # seconds between two requests to the disk: a turn of a few milliseconds is not worth one of its own
+
 
 class Busy(HarnessError):
     """Another process writes this session."""
@@ -128,7 +130,7 @@ class _Disk:
     def __init__(self, fd: int, directory: Path) -> None:
         self._fd, self._directory = fd, directory
         self.behind = False
-        self._wanted, self._ended = threading.Event(), False
+        self._wanted, self._ended = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
@@ -141,7 +143,7 @@ class _Disk:
 
     def close(self) -> None:
         """Wait until all of it is there."""
-        self._ended = True
+        self._ended.set()
         self.begin()
         if self._thread:
             self._wanted.set()
@@ -157,7 +159,7 @@ class _Disk:
         while True:
             self._wanted.wait()
             self._wanted.clear()
-            ended = self._ended
+            ended = self._ended.is_set()
             if self.behind:
                 self.behind = False
                 try:
@@ -166,6 +168,7 @@ class _Disk:
                     self.behind = True
             if ended:
                 return
+            self._ended.wait(PAUSE)
 
 
 # macOS has only the call that also writes times

@@ -76,8 +76,10 @@ class ChatProvider:
     def model(self) -> Model:
         if self._profiler is None:
             return self._model
-        known = self._profiler.profile
-        return replace(self._model, context_window=self._profiler.window, max_output=known.max_output)
+        window, output = self._profiler.window, self._profiler.profile.max_output
+        if (self._model.context_window, self._model.max_output) != (window, output):
+            self._model = replace(self._model, context_window=window, max_output=output)
+        return self._model
 
     @property
     def profile(self) -> Profile | None:

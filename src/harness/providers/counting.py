@@ -106,7 +106,11 @@ class Counter:
         return self._fixed[key]
 
     def _take(self, history: Sequence[HistoryMessage]) -> None:
+        before: dict[int, tuple[float, float]] = {}
         if len(history) < len(self._known) or not all(map(is_, self._known, history)):
+            # What stays of a compacted history is not counted again. The old messages live as long as these ids count.
+            gone = list(self._known)
+            before = {id(m): (cost, loose) for m, cost, loose in zip(gone, self._costs, self._loose, strict=True)}
             self._known.clear()
             self._costs.clear()
             self._loose.clear()
@@ -115,8 +119,12 @@ class Counter:
         fresh = history[len(self._known) :]
         self._known.extend(fresh)
         for message in fresh:
-            cost, loose = _cost(message)
-            self._costs.append(cost + loose)
+            if known := before.get(id(message)):
+                cost, loose = known
+            else:
+                sure, loose = _cost(message)
+                cost = sure + loose
+            self._costs.append(cost)
             self._loose.append(loose)
 
 

@@ -6,6 +6,8 @@ lost. What is not understood is passed on as it came, for the HTTP library to ju
 """
 
 import re
+import select
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -103,6 +105,7 @@ class MergingStream(httpcore.AsyncNetworkStream):
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
         self._frames = Frames()
+        self._socket: socket.socket | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         while True:
@@ -123,7 +126,20 @@ class MergingStream(httpcore.AsyncNetworkStream):
         return MergingStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        if info != "is_readable":
+            return self._inner.get_extra_info(info)
+        # Asked before and after each request: the backend would look up both ends' addresses each time.
+        self._socket = self._socket or self._inner.get_extra_info("socket")
+        return self._socket is None or _readable(self._socket)
+
+
+def _readable(connection: socket.socket) -> bool:
+    """Whether something has come, the end included."""
+    if connection.fileno() < 0:
+        return True
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 class MergingBackend(httpcore.AsyncNetworkBackend):

@@ -1,5 +1,6 @@
 """The one door to httpx: imported without its own command line, a TLS context only where TLS is spoken."""
 
+import importlib
 import os
 import ssl
 import sys
@@ -22,6 +23,12 @@ try:
 finally:
     if _hidden:
         del sys.modules["httpx._main"]
+
+# httpcore asks for it at each of its locks, four times a request: what is not there is looked for in every directory.
+try:
+    importlib.import_module("sniffio")
+except ImportError:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 __all__ = ["client", "httpx", "is_loopback"]
 

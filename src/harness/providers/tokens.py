@@ -11,8 +11,20 @@ PER_MESSAGE = 4
 MARGIN = 1.10
 PER_IMAGE = 1200  # no rule fits all servers; most land between 700 and 1,600
 
-_COSTS: dict[str, float] = {}
 _MOST_REMEMBERED = 50_000
+
+
+class _Costs(dict[str, float]):
+    """By piece; one that is new is looked at once."""
+
+    def __missing__(self, piece: str) -> float:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        self[piece] = cost = _cost(piece)
+        return cost
+
+
+_COSTS = _Costs()
 
 
 @cache
@@ -22,20 +34,7 @@ def _pieces() -> re.Pattern[str]:
 
 def tokens(text: str) -> float:
     """About how many tokens `text` is, without a margin."""
-    total = 0.0
-    for piece in _pieces().findall(text):
-        cost = _COSTS.get(piece)
-        if cost is None:
-            cost = _remember(piece)
-        total += cost
-    return total
-
-
-def _remember(piece: str) -> float:
-    if len(_COSTS) >= _MOST_REMEMBERED:
-        _COSTS.clear()
-    _COSTS[piece] = cost = _cost(piece)
-    return cost
+    return sum(map(_COSTS.__getitem__, _pieces().findall(text)), 0.0)
 
 
 def _cost(piece: str) -> float:
