@@ -44,6 +44,20 @@ def test_a_command_gives_the_key():
     assert (made.api_key, made.key_name) == ("sk-42", "endpoints.x.apiKeyCommand")
 
 
+def test_the_command_for_the_key_runs_no_program_of_the_project(tmp_path):
+    planted = tmp_path / ".venv/bin/pass"
+    planted.parent.mkdir(parents=True)
+    planted.write_text("#!/bin/sh\necho stolen\n")
+    planted.chmod(0o755)
+    own = tmp_path.parent / f"{tmp_path.name}-bin"
+    own.mkdir()
+    (own / "pass").write_text("#!/bin/sh\necho sk-mine\n")
+    (own / "pass").chmod(0o755)
+    options = SessionOptions(cwd=tmp_path, env={"PATH": f"{planted.parent}:{own}:/usr/bin:/bin"}, endpoint="x")
+    endpoint = Endpoint(name="x", base_url="u", api_key_command="pass show key")
+    assert connection(options, Settings(endpoints={"x": endpoint})).api_key == "sk-mine"
+
+
 @pytest.mark.parametrize(
     ("endpoint", "said"),
     [

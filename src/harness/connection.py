@@ -1,8 +1,10 @@
 """What a session connects to: flags, environment, settings and named endpoints made one set of options."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
@@ -45,7 +47,7 @@ def connection(options: SessionOptions, chosen: Settings) -> Options:
         max_output=chosen.max_output,
         prices={model: Price(**value) for model, value in chosen.prices.items()},
     )
-    return _at(_named(name, chosen), made, env) if name and not options.base_url else made
+    return _at(_named(name, chosen), made, env, options.cwd) if name and not options.base_url else made
 
 
 def second(options: SessionOptions, chosen: Settings, model: Model) -> Options:
@@ -76,9 +78,9 @@ def _named(name: str, chosen: Settings) -> "Endpoint":
     )
 
 
-def _at(endpoint: "Endpoint", made: Options, env: Mapping[str, str]) -> Options:
+def _at(endpoint: "Endpoint", made: Options, env: Mapping[str, str], cwd: Path) -> Options:
     """The same options, for this endpoint. No other server's key, certificates or window go with it."""
-    key, where = _key(endpoint, env)
+    key, where = _key(endpoint, env, cwd)
     return replace(
         made,
         base_url=endpoint.base_url,
@@ -93,11 +95,11 @@ def _at(endpoint: "Endpoint", made: Options, env: Mapping[str, str]) -> Options:
     )
 
 
-def _key(endpoint: "Endpoint", env: Mapping[str, str]) -> tuple[str | None, str]:
+def _key(endpoint: "Endpoint", env: Mapping[str, str], cwd: Path) -> tuple[str | None, str]:
     """The key, None where the endpoint needs none, and the name of what a wrong one is to be mended in."""
     if endpoint.api_key_command:
         where = f"endpoints.{endpoint.name}.apiKeyCommand"
-        return _printed(endpoint.api_key_command, where, env), where
+        return _printed(endpoint.api_key_command, where, env, cwd), where
     if endpoint.api_key_env:
         key = env.get(endpoint.api_key_env, "").strip()
         if not key:
@@ -109,12 +111,15 @@ def _key(endpoint: "Endpoint", env: Mapping[str, str]) -> tuple[str | None, str]
     return None, f"endpoints.{endpoint.name}.apiKeyEnv"
 
 
-def _printed(command: str, where: str, env: Mapping[str, str]) -> str:
-    """What the person's own command prints."""
+def _printed(command: str, where: str, env: Mapping[str, str], cwd: Path) -> str:
+    """What the person's own command prints. None of its programs is one that the model can have put on PATH."""
+    from harness.sandbox.programs import guarded  # noqa: PLC0415  few have such a command
+
+    env = {**env, "PATH": guarded(env.get("PATH", os.defpath), (cwd.resolve(),))}
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
-            env=dict(env),
+            env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_KEY_COMMAND_LIMIT,

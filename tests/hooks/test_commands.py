@@ -1,6 +1,7 @@
 """Hooks of settings files: real commands, with a project's in the sandbox, in whole sessions."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -102,3 +103,16 @@ def test_exec_form_takes_no_shell(house):
     house.acts(bash("true"), flags=())
     assert (house.base / "out $HOME").exists()
     assert (house.project / "made").exists()
+
+
+def test_a_persons_hook_finds_no_program_that_the_model_can_have_written(house):
+    """An active virtual environment of the project stands first on PATH."""
+    planted = house.project / ".venv/bin/true"
+    planted.parent.mkdir(parents=True)
+    out = house.base / "out"
+    planted.write_text(f"#!/bin/sh\necho planted >> {out}\n")
+    planted.chmod(0o755)
+    house.settings(hooks=hooked("PreToolUse", f"env true && echo ran >> {out}"))
+    path = f"{planted.parent}:.:{os.environ['PATH']}"
+    house.acts(bash("touch made"), env={"PATH": path})
+    assert out.read_text() == "ran\n"

@@ -107,6 +107,18 @@ def test_what_makes_a_projects_servers_sandbox_takes_nothing_from_the_project(ho
     assert not canary.exists()
 
 
+def test_a_persons_server_is_no_program_that_the_model_can_have_written(house):
+    canary, planted = house.base / "canary", house.project / ".venv/bin/python3"
+    planted.parent.mkdir(parents=True)
+    planted.write_text(f"#!/bin/sh\ntouch {canary}\n")
+    planted.chmod(0o755)
+    given = json.dumps({"mcpServers": {"ext": {"command": "python3", "args": [str(SERVER)]}}})
+    path = f"{planted.parent}:/usr/bin:/bin"
+    done = house.ask({"text": "x"}, flags=("--output-format", "stream-json", "--mcp-config", given), env={"PATH": path})
+    assert done.of("system", "init")[0]["mcp_servers"] == [{"name": "ext", "status": "connected"}]
+    assert not canary.exists()
+
+
 def test_servers_of_the_program_that_drives_us(house):
     """Over control requests, without the protocol's package."""
     asked = []

@@ -51,3 +51,8 @@ def test_it_runs_nothing_and_says_what_is_here(room, capsys):
     assert f"writes     {room.project}" in capsys.readouterr().out
     with pytest.raises(UsageError, match="runs nothing"):
         sandbox_explain(["--", "true"])
+
+
+def test_a_name_that_would_steer_the_terminal_is_escaped():
+    said = words(write=(Path("/w\x1b[2J"),))
+    assert said["writes"] == "/p, /w\\x1b[2J"

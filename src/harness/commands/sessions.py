@@ -85,7 +85,7 @@ def _export(given: argparse.Namespace) -> None:
     if given.file:
         Path(given.file).write_text(text + "\n", "utf-8", "backslashreplace")
     else:
-        _print(text)
+        _print(safe(text) if sys.stdout.isatty() else text)
 
 
 def _rename(given: argparse.Namespace) -> None:

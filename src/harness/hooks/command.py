@@ -1,7 +1,8 @@
 """A hook that is a command line: the event's input on its stdin, its answer by exit status and stdout.
 
 What a project's files name runs in the sandbox, as the model's own commands do; the person's own hooks run with the
-person's rights. Neither gets a key in its environment, and neither has a terminal.
+person's rights, and find no program in places that those commands can write. Neither gets a key in its environment,
+and neither has a terminal.
 """
 
 import dataclasses
@@ -100,7 +101,7 @@ async def _run(argv: list[str], given: bytes, place: Place, *, confined: bool) -
     policy = dataclasses.replace(policy, env={**policy.env, **place.variables})
     with ExitStack() as stack:
         try:
-            launcher: Launcher = probe.launcher(policy) if confined and place.confine else Unsandboxed()
+            launcher: Launcher = probe.launcher(policy) if confined and place.confine else Unsandboxed(single=True)
             launch = stack.enter_context(launcher.open(policy, argv, place.project))
             options = {key: value for key, value in launch.start.items() if value is not None}
             process = await anyio.open_process(launch.argv, start_new_session=True, **options)

@@ -4,6 +4,7 @@ The package's context managers must be left by the task that entered them, so ea
 own, which the session's task group holds; the process ends with it.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from harness import __version__
 from harness.mcp.config import Config
 from harness.mcp.remote import CLIENT, Json, Offered, ServerFailed
 from harness.mux import aside
+from harness.sandbox import programs
 
 if TYPE_CHECKING:
     from mcp.client.session import ClientSession
@@ -104,7 +106,8 @@ class Stdio:
         project that it starts in, and the project's variables reach it under names that mean nothing to it."""
         config = self._config
         if not self._confined:
-            return config.command, list(config.args), dict(config.env)
+            path = programs.guarded(os.environ.get("PATH", os.defpath), (self._cwd,))  # nothing that the model wrote
+            return config.command, list(config.args), {"PATH": path, **config.env}
         words = ["-E", "-P", "-m", "harness", "sandbox", "exec", "--project", str(self._cwd), "--env-behind", _OURS]
         env = {f"{_OURS}{name}": value for name, value in config.env.items()}
         return sys.executable, [*words, "--", config.command, *config.args], env

@@ -72,7 +72,8 @@ def _degraded(policy: Policy, disk: Snapshot) -> Iterator[str]:
 
 
 def _line(name: str, paths: Iterable[Path], none: str) -> str:
-    words = [str(path) for path in dict.fromkeys(paths)]
+    names = map(str, dict.fromkeys(paths))
+    words = [name if name.isprintable() else repr(name)[1:-1] for name in names]  # a repository may have chosen it
     more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""
     return f"{name:<11}{', '.join(words[:_MOST]) or none}{more}"
 

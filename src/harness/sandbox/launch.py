@@ -140,8 +140,8 @@ class Bwrap:
 
 @dataclass(frozen=True, slots=True)
 class Unsandboxed:
-    """No sandbox, by the user's word. `secret`: patterns of more variables to leave out. `single`: it is the word for
-    this command alone, so no program is found in places that sandboxed commands can write."""
+    """No sandbox, by the user's word. `secret`: patterns of more variables to leave out. `single`: other
+    commands are held, so no program is found in places that they can write."""
 
     secret: tuple[str, ...] = ()
     single: bool = False
