@@ -104,7 +104,8 @@ async def _run(argv: list[str], given: bytes, place: Place, *, confined: bool) -
             launcher: Launcher = probe.launcher(policy) if confined and place.confine else Unsandboxed(single=True)
             launch = stack.enter_context(launcher.open(policy, argv, place.project))
             options = {key: value for key, value in launch.start.items() if value is not None}
-            process = await anyio.open_process(launch.argv, start_new_session=True, **options)
+            with anyio.CancelScope(shield=True):  # half started, what it starts itself would be nobody's to end
+                process = await anyio.open_process(launch.argv, start_new_session=True, **options)
         except SandboxUnavailable as error:
             raise HookFailed(str(error).replace("\n", " ")) from error
         except OSError as error:
