@@ -46,6 +46,11 @@ def test_within_goes_by_components():
     assert within(Path("/proj"), Path("/proj"))
     assert within(Path("/proj/a"), Path("/proj"))
     assert not within(Path("/proj-evil/a"), Path("/proj"))
+    assert within(Path("/a"), Path("/"))
+    assert not within(Path("//a"), Path("/")), "POSIX lets it be another place"
+    assert within(Path("a"), Path("."))
+    assert not within(Path("/a"), Path("."))
+    assert not within(Path("/"), Path("/a"))
 
 
 def test_shown_is_relative_below_the_directory_only():

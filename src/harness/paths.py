@@ -74,7 +74,10 @@ def _expanded(path: str) -> Path:
 
 def within(path: Path, root: Path) -> bool:
     """Whether `path` is `root` or below it, by components: `/proj-evil` is not within `/proj`."""
-    return path == root or root in path.parents
+    text, base = str(path), str(root)
+    if base in {"/", "."}:
+        return path == root or root in path.parents
+    return text.startswith(base) and text[len(base) : len(base) + 1] in {"", "/"}
 
 
 def shown(path: Path, cwd: Path) -> str:
