@@ -1,7 +1,8 @@
 """What the model is told besides the conversation: the system prompt, and the facts of this session.
 
 The system prompt is the same for every session of a version, so that servers' prefix caches hold. Facts that
-differ (directory, date, git state, mode) ride at the end of the first message, and are frozen there.
+differ (directory, date, git state, mode) ride at the end of the first message, and are frozen there: what changes
+is said with a later prompt, and all of it once more after a compaction.
 """
 
 import os
@@ -10,16 +11,18 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from harness.messages import Mode
+from harness.messages import HistoryMessage, Mode, Text, User
 
 # Programs whose presence changes what a model would try; looked up on PATH, never started.
 PROGRAMS = ("git", "rg", "python3", "pytest", "uv", "ruff", "mypy", "node", "npm", "cargo", "go", "make", "gcc", "java")
 _IN_PYTHON = ("pytest", "ruff", "mypy")
+
+_OPEN, _CLOSE = "<environment>", "</environment>"
 
 _MODES: Mapping[Mode, str] = {
     "default": "default: reads and read-only commands (ls, git diff) run, all else needs the user's yes",
@@ -61,7 +64,22 @@ def environment(facts: Facts) -> str:
         f"Permission mode: {_MODES[facts.mode].replace('{plan}', _plan(facts))}" + _rest(facts),
         f"Date: {date.today().isoformat()}",  # noqa: DTZ011  the person's own day
     ]
-    return "<environment>\n" + "\n".join(lines) + "\n</environment>"
+    return "\n".join([_OPEN, *lines, _CLOSE])
+
+
+def untold(now: str, history: Iterable[HistoryMessage]) -> str:
+    """The lines of an environment block that the conversation's own blocks do not have so; '' where it has them all."""
+    known: dict[str, str] = {}
+    for message in history:
+        if isinstance(message, User):  # whose first part is what the person wrote
+            told = (part.text for part in message.parts[1:] if isinstance(part, Text))
+            known |= {_key(line): line for text in told if text.startswith(_OPEN) for line in text.splitlines()}
+    news = [line for line in now.splitlines()[1:-1] if known.get(_key(line)) != line]
+    return "\n".join([_OPEN, *(["Changed:"] if known else []), *news, _CLOSE]) if news else ""
+
+
+def _key(line: str) -> str:
+    return line.partition(": ")[0]
 
 
 def _printable(text: str) -> str:

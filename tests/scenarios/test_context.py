@@ -43,7 +43,34 @@ def test_one_long_task_is_compacted_on_the_way(house: House):
     boundaries = [line["compact_metadata"] for line in done.of("system", "compact_boundary")]
     assert boundaries
     assert all(b["pre_tokens"] > b["post_tokens"] for b in boundaries)
-    assert any("<compacted>" in m["content"] for m in done.asked[-1].messages if m["role"] == "user")
+    (kept,) = (m["content"] for m in done.asked[-1].messages if "<compacted>" in (m["content"] or ""))
+    assert f"Working directory: {house.project}" in kept, "the facts of the session outlive it"
+
+
+def test_who_sums_up_the_end_alone_is_told_what_the_task_was(house: House):
+    steps = [{"calls": [bash(f"seq -f 'line %g of {n}' {lines}") for n in range(3)]} for lines in (60, 330)]
+    summary = {"when": {"user": "replaced by your summary"}, "text": SUMMARY, "times": "always"}
+    done = house.ask(summary, *steps, {"text": "All counted."}, context_window=9_000)
+    asked = [chat.messages for chat in done.asked if "replaced by your summary" in chat.messages[-1]["content"]]
+    (messages,) = asked
+    assert [message["role"] for message in messages[:2]] == ["system", "assistant"], "the task is cut off"
+    assert 'Our record of all of it:\n\nWhat the user asked, in order:\n1. "go"' in messages[-1]["content"]
+
+
+def test_a_compaction_that_would_gain_nothing_is_none(house: House):
+    id_ = "11111111-1111-4111-8111-111111111111"
+    house.ask({"text": "Hello."}, flags=(*STREAM, "--session-id", id_))
+    done = house.ask({"text": SUMMARY + " And more." * 200}, flags=(*STREAM, "--resume", id_), prompt="/compact")
+    assert not done.of("system", "compact_boundary")
+    assert "Not compacted:" in done.out + done.err
+
+
+def test_another_mode_is_told_with_the_next_prompt(house: House):
+    id_ = "11111111-1111-4111-8111-111111111111"
+    house.ask({"text": "Hello."}, flags=(*STREAM, "--session-id", id_))
+    done = house.ask({"text": "Yes."}, flags=(*STREAM, "--resume", id_, "--permission-mode", "plan"))
+    assert "Permission mode: plan" in done.asked[0].messages[-1]["content"]
+    assert "Working directory" not in done.asked[0].messages[-1]["content"]
 
 
 def test_a_window_that_nothing_fits_ends_with_a_clear_error(house: House):

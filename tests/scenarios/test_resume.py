@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from harness.journal import Journal, Past, replay
-from harness.messages import Assistant, ToolResult
+from harness.messages import Assistant, Text, ToolResult
 from tests.scenarios.house import BYPASS, STREAM, Done, House, Json, bash, call
 
 ALLOW = (*STREAM, "--allowedTools", "Bash")
@@ -116,8 +116,10 @@ def test_only_through_a_message(house: House):
     assert refused.code == 2
     assert "Resume rejected by --resume-drops-turn" in refused.err
     done = go_on(house, *cut, f"--resume-drops-turn={prompts[1]['uuid']}", prompt="third")
-    assert [m["content"] for m in done.asked[0].messages if m["role"] == "user"][1:] == ["third"]
-    assert [m.text for m in past(file).messages if not isinstance(m, Assistant | ToolResult)][1:] == ["third"]
+    prompts = [m["content"] for m in done.asked[0].messages if m["role"] == "user"][1:]
+    assert [text.partition("\n")[0] for text in prompts] == ["third"]
+    said = [m.parts[0] for m in past(file).messages if not isinstance(m, Assistant | ToolResult)][1:]
+    assert said == [Text("third")]
 
 
 @pytest.mark.parametrize(

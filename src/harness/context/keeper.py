@@ -56,6 +56,7 @@ class Keeper:
     results: Path
     todos: Callable[[], Sequence[dict[str, Any]]] = lambda: ()
     memory: Callable[[], str] = lambda: ""
+    facts: Callable[[], str] = lambda: ""  # the session's, which the first message told
     in_work: Callable[[int], str] = lambda _room: ""
     before: Callable[[Trigger, str], AsyncGenerator[Event | str, None]] | None = None
     after: Callable[[Trigger, str], AsyncGenerator[Event, None]] | None = None
@@ -110,7 +111,7 @@ class Keeper:
         yield System(subtype="status", data={"status": "compacting"})
         room = min(limits.trigger // 4, 4000)
         text, why = "", ""
-        async for item in self._summary(request, limits, focus, room):
+        async for item in self._summary(request, limits, focus, room, ledger):
             if isinstance(item, tuple):
                 text, why = item
             else:
@@ -128,7 +129,7 @@ class Keeper:
         texts, count = self._texts(text, ledger, limits), kept(request.messages, limits.trigger * _TAIL)
         history = folded(request.messages, boundary(texts, count))
         after = self.provider.estimate(_with(request, history))
-        if after >= limits.usable or (trigger == "auto" and after > limits.trigger * _ENOUGH):
+        if after >= min(limits.usable, before) or (trigger == "auto" and after > limits.trigger * _ENOUGH):
             count = 0  # even the last exchange is too much: the summary has to do
             history = folded(request.messages, boundary(texts, count))
             after = self.provider.estimate(_with(request, history))
@@ -145,6 +146,10 @@ class Keeper:
                 "Shorten the standing instructions (/memory) or use a larger window.",
                 "rapid_refill_breaker",
             )
+        if trigger == "manual" and after >= before:
+            text = f"Not compacted: {before:,} tokens would become {after:,}."
+            yield Notice(level="warning", cause="compaction", text=text)
+            return
         yield _boundary(trigger, before, after, boundary(texts, count, focus))
         yield history
         async for told in self.after(trigger, text) if self.after else _nothing():
@@ -160,7 +165,7 @@ class Keeper:
     # ---- the summary
 
     async def _summary(
-        self, request: Request, limits: Budget, focus: str, room: int
+        self, request: Request, limits: Budget, focus: str, room: int, ledger: Ledger
     ) -> AsyncGenerator[Event | tuple[str, str], None]:
         """Events, and at last the summary and, where it is '', why there is none."""
         from harness.context import summary  # noqa: PLC0415  with the first compaction
@@ -170,7 +175,8 @@ class Keeper:
         tries = halvings = 0
         complaint = ""
         while tries < TRIES and halvings <= HALVINGS and messages:
-            asked = _with(request, [*messages, summary.instruction(room, focus, complaint)])
+            record = self._record(ledger, limits) if halvings else ""
+            asked = _with(request, [*messages, summary.instruction(room, focus, complaint, record)])
             if self.provider.estimate(asked) > limits.window - room:
                 messages, halvings = halved(messages), halvings + 1
                 continue
@@ -216,14 +222,15 @@ class Keeper:
 
     def _texts(self, text: str, ledger: Ledger, limits: Budget) -> list[str]:
         """What the compacted conversation begins with: instructions, our own record, the summary, files in work."""
-        room = limits.trigger * _CHARACTERS // 5
-        facts = survivors(ledger, self.todos(), room)
         body = (
             "<compacted>\nThe conversation before this was compacted; go on from here without mentioning it.\n\n"
-            f"{facts}\n\nYour own summary of it:\n{text}\n</compacted>"
+            f"{self._record(ledger, limits)}\n\nYour own summary of it:\n{text}\n</compacted>"
         )
-        parts = [self.memory(), body, self.in_work(room)]
+        parts = [self.memory(), body, self.in_work(_part(limits)), self.facts()]
         return [part for part in parts if part]
+
+    def _record(self, ledger: Ledger, limits: Budget) -> str:
+        return survivors(ledger, self.todos(), _part(limits))
 
     # ---- stale results
 
@@ -249,6 +256,11 @@ class Keeper:
         except OSError:
             return ""
         return str(path)
+
+
+def _part(limits: Budget) -> int:
+    """Characters of what is ours in a compacted conversation: of the record, and of the files in work."""
+    return limits.trigger * _CHARACTERS // 5
 
 
 async def _nothing() -> AsyncGenerator[Any, None]:

@@ -13,10 +13,11 @@ _NEEDED = ("Goal", "Next step")
 _WORDS_PER_TOKEN = 0.6
 
 
-def instruction(room: int, focus: str = "", complaint: str = "") -> User:
-    """What asks for the summary. `room` in tokens."""
+def instruction(room: int, focus: str = "", complaint: str = "", record: str = "") -> User:
+    """What asks for the summary. `room` in tokens; `record`: ours of the session, where not all of it is shown."""
     text = resources.files("harness").joinpath("prompts", "compact.md").read_text("utf-8").strip()
-    parts = [text.replace("{words}", str(max(80, int(room * _WORDS_PER_TOKEN))))]
+    cut = f"Only the end of the conversation is above. Our record of all of it:\n\n{record}"
+    parts = [*([cut] if record else []), text.replace("{words}", str(max(80, int(room * _WORDS_PER_TOKEN))))]
     if focus:
         parts.append(f"Keep above all: {focus}")
     if complaint:

@@ -152,6 +152,9 @@ class Feeds:
     def memory(self) -> str:
         return self._text("<memory>\n")
 
+    def facts(self) -> str:
+        return self._text("<environment>\n")
+
     def in_work(self, _room: int) -> str:
         return self._text("<files>\n")
 

@@ -95,6 +95,7 @@ async def rigged(
                 calls.context.results,
                 todos=lambda: calls.context.todos,
                 memory=feeds.memory,
+                facts=feeds.facts,
                 in_work=feeds.in_work,
                 heartbeat=_NEVER,
                 move=feeds.move,

@@ -121,6 +121,7 @@ class Session:
             results,
             todos=lambda: context.todos,
             memory=self.memory.opening,
+            facts=self._environment,
             in_work=lambda room: self.background.standing() + in_work(files, self._cwd, self._state.ledger.files, room),
             before=lambda trigger, focus: before_compaction(self._deps, trigger, focus),
             after=lambda trigger, text: after_compaction(self._deps, trigger, text),
@@ -317,11 +318,11 @@ class Session:
         return beginnings.hook_input(self.id, self.origin.file, self._deps.calls.context.cwd, self.mode)
 
     def _user(self, text: str, more: tuple[UserPart, ...]) -> User:
-        """The prompt; the first one ends with the facts of the session, frozen there."""
-        if any(isinstance(message, Assistant) for message in self._state.messages):
-            return User((Text(text), *more))
-        started = (Text(f"<hook>\n{self._started}\n</hook>"),) if self._started else ()
-        return User((Text(text), *more, Text(self._environment()), *started))
+        """The prompt, and what of the session's facts the model was not told yet, or was told otherwise."""
+        new = not any(isinstance(message, Assistant) for message in self._state.messages)
+        started = f"<hook>\n{self._started}\n</hook>" if self._started and new else ""
+        parts = prompt.untold(self._environment(), self._state.messages), started
+        return User((Text(text), *more, *(Text(part) for part in parts if part)))
 
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
