@@ -104,10 +104,7 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
         return Prepared(call, problem=call.problem or "The arguments are not a JSON object.")
     tool = calls.toolbox.find(call.name)
     if tool is None:
-        return Prepared(
-            call,
-            problem=f"There is no tool named {call.name!r}. The tools are: {', '.join(calls.toolbox.names)}.",
-        )
+        return Prepared(call, problem=f"There is no tool named {call.name!r}. {_meant(call.name, calls.toolbox.names)}")
     try:
         args = calls.toolbox.parse(tool, call.input)
         effects = tuple(map(calls.placed, tool.effects(args, calls.context.cwd)))
@@ -115,6 +112,13 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
         return Prepared(call, tool, problem=str(error))
     given = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return Prepared(replace(call, name=tool.name, input=given), tool, args, effects)
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  seldom wanted
+
+    near = get_close_matches(name, known, 1)
+    return f"Did you mean {near[0]}?" if near else f"The tools are: {', '.join(known)}."
 
 
 def judge(prepared: Prepared, calls: Calls) -> tuple[dict[Path, Path], Decision]:

@@ -303,7 +303,8 @@ def _failed(call: ToolCall, text: str) -> ToolResult:
 
 
 def _denied(prepared: Prepared, decision: Decision) -> ToolResult:
-    call, rule = prepared.call, f" (rule: {decision.rule})" if decision.rule else ""
+    call, rule = prepared.call, decision.rule
+    rule = f" (rule: {rule})" if rule and rule not in decision.reason else ""
     leaving = any(isinstance(effect, Runs) and effect.unsandboxed for effect in prepared.effects)
     theirs = "The user can run it themselves: name the command to them.\n" if leaving else ""
     return _failed(

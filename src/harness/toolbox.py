@@ -138,9 +138,16 @@ class Toolbox:
             return bool(self._deferred)
         return name not in self._deferred
 
+    def _search_spec(self) -> Spec:
+        """ToolSearch names our own tools that are behind it: the system prompt speaks of them, too."""
+        spec, names = self._all[_SEARCH], ", ".join(sorted(self._deferred & tools.TOOLS.keys()))
+        function = spec["function"]
+        more = f" Ours: {names}." if names else ""
+        return {**spec, "function": {**function, "description": function["description"] + more}}
+
     def _encode(self) -> None:
         self.names: tuple[str, ...] = tuple(self._order)
-        specs: Sequence[Spec] = [self._all[name] for name in self._order]
+        specs: Sequence[Spec] = [self._all[name] if name != _SEARCH else self._search_spec() for name in self._order]
         self.specs: bytes = json.dumps(specs, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -17,6 +17,8 @@ def told(output, **policy):
     ("output", "hint"),
     [
         ("curl: (6) Could not resolve host: example.org", "no network"),
+        ("curl: (7) Failed to connect to 127.0.0.1 port 81 after 0 ms: Couldn't connect to server", "in one call"),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", "in one call"),
         ("bash: line 1: /etc/x: Read-only file system", "only the project and /tmp"),
         ("error: could not lock config file .git/config: Read-only file system", ".git/hooks are read-only"),
         ("cat: /tmp/x: No such file or directory", "new, empty /tmp"),
@@ -39,6 +41,8 @@ def test_other_failures_are_left_alone(output):
 def test_plan_mode_and_network_change_what_is_told():
     assert "plan mode" in told("Read-only file system", project_readonly=True)
     assert told("Could not resolve host: example.org", network="host") == ""
+    assert told("connect ECONNREFUSED 127.0.0.1:3000", network="host") == ""
+    assert "in one call" in told("connect ECONNREFUSED 127.0.0.1:3000", network="proxy")
     assert "HTTP_PROXY" in told("Could not resolve host: example.org", network="proxy")
 
 

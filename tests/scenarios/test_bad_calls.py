@@ -8,6 +8,7 @@ BAD = {
     "cut short": ({"name": "Read", "arguments": '{"file_path": "a.txt'}, []),
     "no object": ({"name": "Read", "arguments": '["a.txt"]'}, ["object"]),
     "no JSON": ({"name": "Read", "arguments": "<xml>a</xml>"}, ["JSON"]),
+    "misspelt tool": (call("Grpe", pattern="x"), ["no tool named 'Grpe'. Did you mean Grep?"]),
     "unknown tool": (call("Browse", url="x"), ["no tool named 'Browse'", "Bash, Edit, Glob, Grep, Read"]),
     "missing field": (call("Write", file_path="made.txt"), ["content"]),
     "unknown field": (call("Read", file_path="a.txt", lines=3), ["lines"]),

@@ -30,6 +30,8 @@ def test_the_lean_one_is_chosen_by_itself(house: House):
     print(f"\nfirst lean request: system {system:.0f} + tools {specs:.0f} tokens")  # noqa: T201  the figure
     assert system + specs <= 1_500
     assert offered(done) == ["Bash", "Edit", "Read", "ToolSearch", "Write"]
+    (search,) = (t["function"] for t in done.asked[0].body["tools"] if t["function"]["name"] == "ToolSearch")
+    assert "Agent, Glob, Grep, TaskOutput, TaskStop, TodoWrite, WebFetch" in search["description"]
     assert done.of("system", "init")[0]["tools"] == offered(done)
 
 

@@ -116,8 +116,8 @@ def test_only_through_a_message(house: House):
     assert refused.code == 2
     assert "Resume rejected by --resume-drops-turn" in refused.err
     done = go_on(house, *cut, f"--resume-drops-turn={prompts[1]['uuid']}", prompt="third")
-    prompts = [m["content"] for m in done.asked[0].messages if m["role"] == "user"][1:]
-    assert [text.partition("\n")[0] for text in prompts] == ["third"]
+    asked = [m["content"] for m in done.asked[0].messages if m["role"] == "user"][1:]
+    assert [text.partition("\n")[0] for text in asked] == ["third"]
     said = [m.parts[0] for m in past(file).messages if not isinstance(m, Assistant | ToolResult)][1:]
     assert said == [Text("third")]
 

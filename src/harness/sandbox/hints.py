@@ -32,6 +32,9 @@ _NAMED_BOUND = 20  # names that are looked at
 _MOVED = re.compile(
     r"cannot (?:move|rename|remove) ['\u2018\"]([^'\u2019\"\n]+)['\u2019\"][^\n]*(?:Device or resource busy|Read-only)"
 )
+_OWN_LOOPBACK = re.compile(
+    r"(?:Failed to connect to|ECONNREFUSED|connect(?:ing)? to|dial tcp) \[?(?:127\.0\.0\.1|localhost|::1)|\[Errno 111\]"
+)
 _REFUSED = re.compile(r"Operation not permitted|EPERM", re.IGNORECASE)
 _GONE = re.compile(
     r"(?<![\w.-])/tmp/[^\s:'/]+'?: (?:\[Errno 2\] )?No such file|No such file or directory: '/tmp/[^'/]+'"
@@ -52,7 +55,9 @@ def hints(output: str, policy: Policy, command: str = "") -> tuple[str, ...]:
 
 def _found(output: str, policy: Policy) -> list[str]:
     found = []
-    if policy.network == "none" and _NETWORK.search(output):
+    if policy.network != "host" and _OWN_LOOPBACK.search(output):
+        found.append("Each call has a loopback of its own: start a server and talk to it in one call.")
+    elif policy.network == "none" and _NETWORK.search(output):
         found.append("The sandbox has no network. Go on without it, or tell the user: --allow-domain HOST allows it.")
     if policy.network == "proxy" and _NETWORK.search(output):
         found.append("Listed hosts are reached only by programs that use HTTP_PROXY and HTTPS_PROXY, which are set.")

@@ -319,16 +319,15 @@ class Session:
 
     def _user(self, text: str, more: tuple[UserPart, ...]) -> User:
         """The prompt, and what of the session's facts the model was not told yet, or was told otherwise."""
-        new = not any(isinstance(message, Assistant) for message in self._state.messages)
-        started = f"<hook>\n{self._started}\n</hook>" if self._started and new else ""
-        parts = prompt.untold(self._environment(), self._state.messages), started
-        return User((Text(text), *more, *(Text(part) for part in parts if part)))
+        begun = not self._started or any(isinstance(message, Assistant) for message in self._state.messages)
+        started = "" if begun else f"<hook>\n{self._started}\n</hook>"
+        facts = prompt.untold(self._environment(), self._state.messages)
+        return User((Text(text), *more, *map(Text, filter(None, (facts, started)))))
 
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
         headless, plan = not self._options.interactive, self._plan_file
-        facts = prompt.Facts(self._cwd, self.mode, self.sandbox_note, headless, allowed, plan)
-        return prompt.environment(facts)
+        return prompt.environment(prompt.Facts(self._cwd, self.mode, self.sandbox_note, headless, allowed, plan))
 
     def _kept(self, event: Event) -> Event:
         return self.clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)

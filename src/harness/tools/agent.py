@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.effects import Effect
 from harness.errors import ToolError
-from harness.tools.input import ToolInput
+from harness.tools.input import UNTOLD, ToolInput
 from harness.tools.tool import Context, Stream, Tool
 
 
@@ -17,7 +17,7 @@ class AgentInput(ToolInput):
     prompt: str = Field(min_length=1, description="The task, and all that it must know")
     subagent_type: str | None = Field(None, description="Which agent (default general-purpose)")
     model: str | None = Field(None, description="Another model than the agent's own")
-    run_in_background: bool = Field(False, description="Not available yet")
+    run_in_background: bool = Field(False, json_schema_extra=UNTOLD)
 
 
 def effects(args: AgentInput, cwd: Path) -> Sequence[Effect]:

@@ -1,6 +1,10 @@
 """The base of all tool inputs."""
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
+
+# Of a field that is taken, since models know it from elsewhere, and that no model is told of.
+UNTOLD: JsonDict = {"untold": True}
 
 
 class ToolInput(BaseModel):

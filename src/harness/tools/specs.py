@@ -43,7 +43,8 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
         plain["items"] = _plain(schema["items"], definitions)
     if plain.get("type") == "object":
         plain.pop("description", None)  # the model's docstring is for us
-        plain["properties"] = {key: _plain(value, definitions) for key, value in schema["properties"].items()}
+        told = {key: value for key, value in schema["properties"].items() if not value.get("untold")}
+        plain["properties"] = {key: _plain(value, definitions) for key, value in told.items()}
         plain["required"] = schema.get("required", [])
         plain["additionalProperties"] = False
     return plain

@@ -18,7 +18,7 @@ DEFAULT_MS, MAX_MS = 30_000, 600_000
 
 class TaskOutputInput(ToolInput):
     task_id: str = Field(min_length=1, description="As Bash gave it")
-    block: bool = Field(default=True, description="Wait for its end")
+    block: bool = Field(default=True, description="Wait for its end (true if not given)")
     timeout: int = Field(default=DEFAULT_MS, ge=0, description=f"How long, in ms (at most {MAX_MS})")
 
 
@@ -57,7 +57,7 @@ def _printed(job: Job) -> str:
 
 TOOL = Tool(
     name="TaskOutput",
-    description="New output and state of a background command. It tells you of its end by itself: no need to poll.",
+    description="New output and state of a background command. You are told of its end anyway: no need to poll.",
     input=TaskOutputInput,
     effects=effects,
     call=call,

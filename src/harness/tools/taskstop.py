@@ -8,13 +8,13 @@ from pydantic import Field
 from harness.effects import Effect
 from harness.errors import ToolError
 from harness.jobs import found
-from harness.tools.input import ToolInput
+from harness.tools.input import UNTOLD, ToolInput
 from harness.tools.tool import Context, Output, Tool
 
 
 class TaskStopInput(ToolInput):
     task_id: str | None = Field(default=None, description="As Bash gave it")
-    shell_id: str | None = Field(default=None, description="The same, by its former name")
+    shell_id: str | None = Field(default=None, json_schema_extra=UNTOLD)  # its former name
 
 
 def effects(args: TaskStopInput, cwd: Path) -> Sequence[Effect]:

@@ -33,7 +33,7 @@ async def call(args: ToolSearchInput, context: Context) -> AsyncGenerator[Output
 
 TOOL = Tool(
     name="ToolSearch",
-    description="Find more tools (web pages, background commands, notebooks, servers' tools ...) by words.",
+    description="Find more tools, servers' tools too, by words.",
     input=ToolSearchInput,
     effects=effects,
     call=call,
