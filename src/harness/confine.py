@@ -55,7 +55,7 @@ class Confinement:
         self._write = (*self.directories, *_existing(chosen.allow_write, cwd))
         self._read = _existing(chosen.allow_read, cwd)
         self._deny_read, self._deny_write = _existing(chosen.deny_read, cwd), _existing(chosen.deny_write, cwd)
-        self._environment = dict(chosen.environment)
+        self._environment, self._theirs = dict(chosen.environment), dict(chosen.project_environment)
         if options.env.get("CLAUDE_CODE_SIMPLE"):
             self._environment["CLAUDE_CODE_SIMPLE"] = options.env["CLAUDE_CODE_SIMPLE"]
         self._by_rules: Callable[[], Sequence[tuple[Path, ...]]] = lambda: ((), (), ())
@@ -98,6 +98,7 @@ class Confinement:
             deny_write=(*self._deny_write, *unchanged),
             network=self._network,
             env=self._environment,
+            inside=self._theirs,
             ignored=self._ignored,
             project_readonly=mode == "plan",
         )

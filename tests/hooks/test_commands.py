@@ -116,3 +116,17 @@ def test_a_persons_hook_finds_no_program_that_the_model_can_have_written(house):
     path = f"{planted.parent}:.:{os.environ['PATH']}"
     house.acts(bash("touch made"), env={"PATH": path})
     assert out.read_text() == "ran\n"
+
+
+def test_a_projects_variables_reach_no_hook_that_runs_outside(house):
+    """A variable may choose what a program loads: git would run what XDG_CONFIG_HOME's configuration names."""
+    seen = house.base / "seen"
+    (house.project / ".claude").mkdir()
+    theirs = {"env": {"XDG_CONFIG_HOME": str(house.project), "MINE": "theirs"}}
+    (house.project / ".claude/settings.json").write_text(json.dumps(theirs))
+    house.settings(hooks=hooked("PreToolUse", f"env > {seen}"), env={"MINE": "mine"})
+    done = house.acts(bash("echo $XDG_CONFIG_HOME $MINE"), flags=("--trust-project",))
+    assert done.results == [f"{house.project} theirs"]
+    lines = seen.read_text().splitlines()
+    assert "MINE=mine" in lines
+    assert not [line for line in lines if line.startswith("XDG_CONFIG_HOME=")]

@@ -165,10 +165,21 @@ def test_ours_wins_over_what_was_written_for_claude_code(room):
 def test_the_environment_of_commands_has_no_keys_and_a_repository_chooses_no_programs(room):
     room.user({"env": {"A": "1", "OPENAI_API_KEY": "k", "GH_TOKEN": "t", "PATH": "/mine"}})
     room.committed(
-        {"env": {"B": "2", "PATH": "/evil", "LD_PRELOAD": "x", "GIT_PAGER": "x", "OPENAI_BASE_URL": "http://x"}}
+        {
+            "env": {
+                "A": "2",
+                "B": "2",
+                "PATH": "/evil",
+                "LD_PRELOAD": "x",
+                "GIT_PAGER": "x",
+                "OPENAI_BASE_URL": "http://x",
+            }
+        }
     )
     found = room.load(trust_project=True)
-    assert found.environment == {"A": "1", "B": "2", "PATH": "/mine"}
+    assert found.environment == {"A": "1", "PATH": "/mine"}
+    assert found.project_environment == {"A": "2", "B": "2"}
+    assert room.load(trust_project=True, given='{"env": {"A": "3"}}').project_environment == {"B": "2"}
     assert found.own_environment == {"A": "1", "OPENAI_API_KEY": "k", "GH_TOKEN": "t", "PATH": "/mine"}
 
 

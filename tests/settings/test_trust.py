@@ -60,7 +60,7 @@ def test_trusted_the_rest_counts_but_no_endpoint_no_key_and_no_hole_in_the_sandb
     [layer] = found.layers
     assert layer.get("permissions.allow") == ["Bash(*)", "Write"]
     assert (found.sandbox, found.base_url, found.mode, found.allow_write) == (True, None, None, ())
-    assert (found.environment, found.own_environment) == ({"X": "1"}, {})
+    assert (found.environment, found.project_environment, found.own_environment) == ({}, {"X": "1"}, {})
     assert (layer.get("apiKeyHelper"), layer.get("trustedPaths")) == (None, None)
     assert [event for event, _, _ in found.hooks()] == ["SessionStart"]
     assert re.search("only your own settings may set .*sandbox.enabled, ", found.problems[0])

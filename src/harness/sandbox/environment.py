@@ -49,13 +49,14 @@ def sandboxed(policy: Policy, home: Path, environ: Mapping[str, str] = os.enviro
     kept |= {**QUIET, **private(_TEMPORARY), "HOME": str(home), "HARNESS_SANDBOX": "1"}
     if policy.project_readonly:
         kept["PYTHONDONTWRITEBYTECODE"] = "1"
-    return kept | dict(policy.env)
+    return kept | dict(policy.env) | dict(policy.inside)
 
 
 def unsandboxed(
     policy: Policy, secret: tuple[str, ...] = (), environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """What a command outside the sandbox sees: the user's environment without keys. `secret`: more names."""
+    """What a command outside the sandbox sees: the user's environment without keys, and nothing of a repository's,
+    whose variables may choose what programs load. `secret`: more names."""
     patterns = (*SECRETS, *secret)
     kept = {
         name: value

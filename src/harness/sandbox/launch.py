@@ -150,7 +150,9 @@ class Unsandboxed:
     def open(self, policy: Policy, argv: Sequence[str], cwd: Path, passed: Sequence[int] = ()) -> Iterator[Launch]:
         mark = secrets.token_hex(8)
         variables = environment.unsandboxed(policy, self.secret) | {reaper.MARK: mark}
-        if self.single:
+        if not self.single:
+            variables |= policy.inside
+        else:
             variables["PATH"] = programs.guarded(variables.get("PATH", os.defpath), (policy.project, *policy.write))
         yield Launch(argv=argv, env=variables, cwd=cwd, descriptors=tuple(passed), mark=mark)
 

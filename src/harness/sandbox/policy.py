@@ -28,6 +28,7 @@ class Policy:
     deny_write: tuple[Path, ...] = ()
     network: Network = "none"
     env: Mapping[str, str] = field(default_factory=dict)
+    inside: Mapping[str, str] = field(default_factory=dict)  # a repository's: for nothing that others are held from
     ignored: Mapping[str, Sequence[str]] = field(default_factory=dict)  # commands to paths that no hint names
     project_readonly: bool = False
     allow_unix_sockets: bool = False  # for databases' and agents' sockets; a hole towards services outside

@@ -159,6 +159,7 @@ def _settings(layers: tuple[Layer, ...], problems: tuple[str, ...], status: Stat
         retention=30 if get("cleanupPeriodDays") is None else max(0, get("cleanupPeriodDays")),
         checkpoints=get("fileCheckpointingEnabled") is not False,
         environment=_environment(layers),
+        project_environment=_environment(layers, repository=True),
         own_environment={k: v for layer in layers if layer.source not in REPOSITORY for k, v in _env(layer)},
     )
 
@@ -198,9 +199,15 @@ def _untold(written: Any) -> dict[str, list[str]]:
     return {name: [str(path) for path in places] for name, places in listed if isinstance(places, list)}
 
 
-def _environment(layers: tuple[Layer, ...]) -> dict[str, str]:
+def _environment(layers: tuple[Layer, ...], *, repository: bool = False) -> dict[str, str]:
+    """The variables of the person's layers; `repository`: those whose last word is a repository's."""
     found: dict[str, str] = {}
     for layer in layers:
-        barred = (*_SECRET, *_STARTERS) if layer.source in REPOSITORY else _SECRET
-        found |= {k: v for k, v in _env(layer) if not any(fnmatchcase(k, pattern) for pattern in barred)}
+        theirs = layer.source in REPOSITORY
+        barred = (*_SECRET, *_STARTERS) if theirs else _SECRET
+        for name, value in _env(layer):
+            if theirs == repository and not any(fnmatchcase(name, pattern) for pattern in barred):
+                found[name] = value
+            elif repository:
+                found.pop(name, None)  # a higher layer of the person's says otherwise
     return found

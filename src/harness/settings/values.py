@@ -107,7 +107,8 @@ class Settings:
     auto_memory: bool | None = None
     auto_memory_directory: str | None = None
     retention: float = 30  # days that sessions are kept; 0: none is
-    environment: Mapping[str, str] = field(default_factory=dict)  # of commands
+    environment: Mapping[str, str] = field(default_factory=dict)  # of commands, as the person has it
+    project_environment: Mapping[str, str] = field(default_factory=dict)  # what a repository changes of it
     own_environment: Mapping[str, str] = field(default_factory=dict)  # of this program; never from a repository
 
     def of(self, source: "Source", key: str) -> Any:
