@@ -130,6 +130,12 @@ class Confinement:
             plan_file=plan_file,
         )
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """What commands find on their PATH that the machine may not have (`sandbox.snapshot`)."""
+        ours = self.level == "full" and sys.platform == "linux" and Path(sys.prefix, "bin", "rg").exists()
+        return ("rg",) if ours else ()
+
     def note(self, mode: Mode) -> str:
         """One sentence for the model and the person."""
         if self.level == "none":

@@ -42,7 +42,8 @@ def system_prompt() -> str:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`sandbox` is one sentence on what holds commands; `headless`: nobody can be asked; `allowed`: the user's
-    allow rules as written, and what the settings allow besides; `plan`: the file that plan mode may write."""
+    allow rules as written, and what the settings allow besides; `plan`: the file that plan mode may write;
+    `programs`: what commands find besides the machine's own."""
 
     cwd: Path
     mode: Mode
@@ -50,15 +51,17 @@ class Facts:
     headless: bool
     allowed: tuple[str, ...] = ()
     plan: Path | None = None
+    programs: tuple[str, ...] = ()
 
 
 def environment(facts: Facts) -> str:
     """The block that ends the first user message. Starts no process: it is on the way to the first request."""
+    there = [program for program in PROGRAMS if program in facts.programs or shutil.which(program)]
     lines = [
         f"Working directory: {_printable(str(facts.cwd))} (relative paths start here)",
         f"System: {platform.system()} {platform.release()}, commands run in bash",
         f"Python: {_python(facts.cwd)}",
-        f"Programs: {', '.join(p for p in PROGRAMS if shutil.which(p)) or 'none of the usual ones'}",
+        f"Programs: {', '.join(there) or 'none of the usual ones'}",
         f"Git: {git_branch(facts.cwd)}",
         f"Sandbox: {facts.sandbox}",
         f"Permission mode: {_MODES[facts.mode].replace('{plan}', _plan(facts))}" + _rest(facts),

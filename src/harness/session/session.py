@@ -326,8 +326,8 @@ class Session:
 
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
-        headless, plan = not self._options.interactive, self._plan_file
-        return prompt.environment(prompt.Facts(self._cwd, self.mode, self.sandbox_note, headless, allowed, plan))
+        facts = self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed, self._plan_file
+        return prompt.environment(prompt.Facts(*facts, self._confinement.programs))
 
     def _kept(self, event: Event) -> Event:
         return self.clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)
