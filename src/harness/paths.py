@@ -60,7 +60,7 @@ def resolve(path: str, cwd: Path) -> Path:
     Two leading slashes become one: POSIX lets `//etc` be another place than `/etc`, here it would be another name
     for it, which no rule knows.
     """
-    normal = os.path.normpath(cwd / _expanded(path))
+    normal = os.path.normpath(cwd / _expanded(path) if "~" in path else os.path.join(cwd, path))  # noqa: PTH118  quick
     return Path(normal[1:] if normal.startswith("//") else normal)
 
 

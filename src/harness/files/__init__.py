@@ -87,7 +87,8 @@ class Files:
     def real(self, path: Path) -> Path:
         """Where `path` leads now, through all symlinks; its last parts need not exist."""
         try:
-            return Path(os.path.realpath(path))
+            real = os.path.realpath(path)
+            return path if real == str(path) else Path(real)
         except OSError:  # a symlink that was replaced while it was read; opening tells whether `path` is a real place
             return path
         except ValueError:  # a NUL or half a character: no place has such a name, and opening says so

@@ -102,8 +102,10 @@ class Memory:
         self.files += self._read(place, DEPTH, None)
 
     def _read(self, place: Place, depth: int, parent: Path | None) -> Iterator[MemoryFile]:
+        if not _regular(place.path):  # most are not there
+            return
         real = Path(os.path.realpath(place.path))
-        if real in self._seen or not _regular(place.path) or self._excluded(place.path):
+        if real in self._seen or self._excluded(place.path):
             return
         if not within(real, Path(os.path.realpath(place.home))) and real not in approved(self.wanted):
             self.notices.append(

@@ -54,7 +54,7 @@ def below(path: Path, cwd: Path, sources: Collection[str] = SOURCES) -> Iterator
     if not within(path, cwd):
         return
     root = repository(cwd)
-    for directory in reversed([parent for parent in path.parents if cwd in parent.parents]):
+    for directory in reversed([parent for parent in path.parents if parent != cwd and within(parent, cwd)]):
         yield from of_directory(directory, root, sources)
 
 

@@ -56,7 +56,9 @@ def place(path: Path, roots: Roots) -> Place:
 
 def normal(path: Path) -> Path:
     """`..` folded; POSIX' two leading slashes are one."""
-    return Path("/" + os.path.normpath(path).lstrip("/"))
+    text = str(path)
+    folded_text = "/" + os.path.normpath(text).lstrip("/")
+    return path if folded_text == text else Path(folded_text)
 
 
 # ---- gitignore patterns -------------------------------------------------------------------------------------

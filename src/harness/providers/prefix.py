@@ -27,7 +27,8 @@ class Prefix:
         if tools != self._tools:
             return "the tools"
         *earlier, last = self._runs
-        for place, old in enumerate(earlier):
+        same = list(runs[: len(earlier)]) == earlier  # a long history's bytes are the same objects
+        for place, old in enumerate(() if same else earlier):
             if place >= len(runs) or runs[place] != old:
                 return "the system prompt" if place == 0 else f"message group {place}"
         place = len(earlier)

@@ -1,14 +1,17 @@
 """Field types that several tools' inputs share."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _usable(path: str) -> str:
     if not path.strip():
         raise ValueError("must not be empty")
-    if any(ord(char) < 32 or ord(char) == 127 for char in path):
+    if _CONTROL.search(path):
         raise ValueError("must not hold control characters (line breaks, NUL)")
     return path
 
