@@ -103,6 +103,10 @@ class Confinement:
             project_readonly=mode == "plan",
         )
 
+    def held(self, mode: Callable[[], Mode]) -> Callable[[], Policy] | None:
+        """The policy of what we hold ourselves; None where we hold nothing."""
+        return (lambda: self.policy(mode())) if self.sandboxed else None
+
     def granted(self) -> Granted:
         places = (self._cwd, *self._write)
         # A list that names every host grants what the host's own network does.

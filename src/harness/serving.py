@@ -18,6 +18,7 @@ from harness.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from harness.mcp.servers import Servers
+    from harness.sandbox.policy import Policy
 
 
 def opened(
@@ -27,11 +28,10 @@ def opened(
     tasks: TaskGroup,
     results: Path,
     removed: Callable[[Iterable[str]], Collection[str]],
-    *,
-    sandboxed: bool,
+    held: "Callable[[], Policy] | None",
 ) -> "Servers | None":
     """The servers, beginning to connect; None where there is none. `removed`: which of these tools are denied.
-    `sandboxed`: whether those of a project's files are confined.
+    `held`: the policy that those of a project's files are confined by; None where they are not.
 
     Raises:
         UsageError: `--mcp-config` cannot be used.
@@ -46,7 +46,7 @@ def opened(
     found = configs(options.mcp, chosen, cwd, options.env, strict=options.strict_mcp)
     free = any(layer.get("sandbox.allowUnsandboxedServers") for layer in chosen.layers)
     logs = results.parent / "mcp"
-    servers = Servers(found, toolbox, tasks, cwd, logs, removed, confined=sandboxed and not free, send=options.mcp_send)
+    servers = Servers(found, toolbox, tasks, cwd, logs, removed, held=None if free else held, send=options.mcp_send)
     servers.start()
     return servers
 

@@ -78,6 +78,11 @@ def test_a_projects_server_needs_trust_and_runs_in_the_sandbox(house):
     assert done.results[0].startswith("inside")
     assert (house.project / "inside").exists()
     assert not outside.exists()
+    (house.project / "inside").unlink()
+    house.settings(permissions={"deny": ["Read(server.py)"]})
+    denied = house.ask({"text": "x"}, flags=("--output-format", "stream-json", "--trust-project", *ALLOW))
+    assert denied.of("system", "init")[0]["mcp_servers"] == [{"name": "ext", "status": "failed"}]
+    house.settings()
     strict = house.ask(
         {"text": "x"}, flags=("--output-format", "stream-json", "--trust-project", "--strict-mcp-config")
     )

@@ -16,6 +16,17 @@ from tests.scenarios.house import gone
 CANARY = "canary-7e41c0"
 
 
+async def test_the_state_directory_is_hidden_where_a_link_leads_to_it(room: Room, monkeypatch):
+    state = room.base / "elsewhere"
+    state.mkdir()
+    (state / "trust.json").write_text(CANARY)
+    (room.base / "link").symlink_to(state)
+    monkeypatch.setenv("HARNESS_CONFIG_DIR", str(room.base / "link"))
+    done = await room.run(f"cat {state}/trust.json {room.base}/link/trust.json; ls {state}")
+    assert CANARY not in done.output
+    assert "trust.json" not in done.output.splitlines()
+
+
 @pytest.mark.parametrize("target", ["{base}/outside", "/etc/harness-test", "/usr/local/bin/harness-test", "/run/x"])
 async def test_writing_outside_the_project_fails(room: Room, target):
     path = Path(target.format(base=room.base))

@@ -16,6 +16,7 @@ from harness.mcp.config import Config
 from harness.mcp.piped import Piped, Send
 from harness.mcp.remote import Json, Offered, Remote, ServerFailed
 from harness.mux import aside
+from harness.sandbox.policy import Policy
 from harness.toolbox import Toolbox
 
 START_LIMIT = 30.0  # seconds
@@ -34,7 +35,8 @@ class Server:
 
 
 class Servers:
-    """`confined`: whether a project's servers run in the sandbox. `send` carries messages to the program's own."""
+    """`held`: the policy of a project's servers, None where they run as the person's. `send` carries
+    messages to the program's own."""
 
     def __init__(
         self,
@@ -45,11 +47,11 @@ class Servers:
         logs: Path,
         removed: Callable[[Iterable[str]], Collection[str]],
         *,
-        confined: bool,
+        held: Callable[[], Policy] | None,
         send: Send | None = None,
     ) -> None:
         self._toolbox, self._tasks, self._cwd, self._logs = toolbox, tasks, cwd, logs
-        self._removed, self._confined, self._send = removed, confined, send
+        self._removed, self._held, self._send = removed, held, send
         self._all = {config.name: Server(config) for config in configs}
 
     def start(self) -> None:
@@ -136,8 +138,8 @@ class Servers:
         from harness.mcp.stdio import Stdio  # noqa: PLC0415  most sessions start no server
 
         log = self._logs / f"{tools.full_name(config.name, 'stderr')}.log"
-        confined = self._confined and config.scope == "project"
-        return Stdio(config, self._cwd, log, self._tasks, confined=confined)
+        held = self._held() if self._held and config.scope == "project" else None
+        return Stdio(config, self._cwd, log, self._tasks, held)
 
     def _offer(self, server: Server, remote: Remote) -> None:
         by_name = {str(listed.get("name")): listed for listed in server.offered.tools}

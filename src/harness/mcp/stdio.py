@@ -19,6 +19,7 @@ from harness.mcp.config import Config
 from harness.mcp.remote import CLIENT, Json, Offered, ServerFailed
 from harness.mux import aside
 from harness.sandbox import programs
+from harness.sandbox.policy import Policy
 
 if TYPE_CHECKING:
     from mcp.client.session import ClientSession
@@ -28,10 +29,11 @@ _SAID = 2_000  # bytes of a server's stderr that its failure repeats
 
 
 class Stdio:
-    """`log` is the file that its stderr goes to. `confined`: a project's own server, which runs in the sandbox."""
+    """`log` is the file that its stderr goes to. `held`: what a project's own server may touch, as
+    rules and mode have it when it starts; None for the person's."""
 
-    def __init__(self, config: Config, cwd: Path, log: Path, tasks: TaskGroup, *, confined: bool) -> None:
-        self._config, self._cwd, self._log, self._tasks, self._confined = config, cwd, log, tasks, confined
+    def __init__(self, config: Config, cwd: Path, log: Path, tasks: TaskGroup, held: Policy | None) -> None:
+        self._config, self._cwd, self._log, self._tasks, self._held = config, cwd, log, tasks, held
         self._session: ClientSession | None = None
         self._ready, self._end, self._over = anyio.Event(), anyio.Event(), anyio.Event()
         self._failure = ""
@@ -105,10 +107,12 @@ class Stdio:
         """Program, arguments and environment. What makes the sandbox runs outside of it: it imports nothing from the
         project that it starts in, and the project's variables reach it under names that mean nothing to it."""
         config = self._config
-        if not self._confined:
+        if self._held is None:
             path = programs.guarded(os.environ.get("PATH", os.defpath), (self._cwd,))  # nothing that the model wrote
             return config.command, list(config.args), {"PATH": path, **config.env}
         words = ["-E", "-P", "-m", "harness", "sandbox", "exec", "--project", str(self._cwd), "--env-behind", _OURS]
+        words += [word for path in self._held.deny_read for word in ("--deny-read", str(path))]
+        words += ["--level", self._held.level, *(["--plan"] if self._held.project_readonly else [])]
         env = {f"{_OURS}{name}": value for name, value in config.env.items()}
         return sys.executable, [*words, "--", config.command, *config.args], env
 

@@ -26,7 +26,7 @@ def take(policy: Policy, uid: int) -> Snapshot:
     """The facts for a command that will run as `uid`. Raises SandboxUnavailable (see `protect.survey`)."""
     named = Path(os.path.realpath(policy.home))
     homes = {named, masks.home_of(uid) or named}
-    hidden = [*masks.hidden(homes, root=uid == 0), *_existing((config_home(),))]
+    hidden = [*masks.hidden(homes, root=uid == 0), *_existing((Path(os.path.realpath(config_home())),))]
     system = (_NIXOS, _RESOLVER) if policy.network == "host" else (_NIXOS,)
     shown = (*masks.shown(homes), *(path for path in system if masks.mode(path)))
     return Snapshot(

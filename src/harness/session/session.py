@@ -69,12 +69,12 @@ class Session:
         self._asks = Asks() if options.interactive else None
         self._interrupt, self._running, self._begins, self._started = Interrupt(), False, True, ""  # said by hooks
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
-        denied, sandboxed = partial(removed_tools, self.permit.rules), self._confinement.sandboxed
-        self.servers = serving.opened(options, chosen, self._toolbox, tasks, results, denied, sandboxed=sandboxed)
+        denied, held = partial(removed_tools, self.permit.rules), self._confinement.held(lambda: self.mode)
+        self.servers = serving.opened(options, chosen, self._toolbox, tasks, results, denied, held)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
         policy = lambda: self._confinement.policy(self.mode)  # noqa: E731
-        shell = ShellLater(partial(open_shell, policy, results, sandboxed=sandboxed, gate=gate))
+        shell = ShellLater(partial(open_shell, policy, results, sandboxed=held is not None, gate=gate))
         context = Context(self._cwd, files, shell, results, hidden=self.permit.hidden, search=self._toolbox.search)
         self.background = Background(options, tasks, lambda: self.mode, self._kept)
         context.seen, context.jobs = (seen := Seen()), self.background.jobs
