@@ -95,6 +95,7 @@ async def test_what_it_did_is_told_by_events_and_to_the_model(room):
     assert events[2].data["status"] == "failed"
     assert events[2].data["output_file"] == str(job.output)
     assert "exit status 3" in told
+    assert f"Output: {job.output}" in told
     assert "\n22\n" in told
     assert "\n21\n" not in told, "only the last lines"
     assert told.count("</task-notification>") == 1, "its output cannot end the element"

@@ -201,10 +201,11 @@ def found(jobs: Jobs | None, name: str) -> Job:
 
 def notification(job: Job) -> str:
     """For the model: which, how, and the end of what it printed. The output is data: it cannot close the element."""
-    lines = [f"Background job {job.id} ({job.title}) {job.ending}. Output: {job.output}"]
+    printed = job.finished.output.rstrip("\n").splitlines() if job.finished else []
+    shown = [line[:LAST_WIDTH] for line in printed[-LAST_LINES:]]
+    head = f"Background job {job.id} ({job.title}) {job.ending}."
+    lines = [head if job.finished and shown == printed else f"{head} Output: {job.output}", *shown]
     if job.finished:
-        printed = job.finished.output.rstrip("\n").splitlines()[-LAST_LINES:]
-        lines += [line[:LAST_WIDTH] for line in printed]
         lines += job.finished.notes
     text = "\n".join(lines).replace("</task-notification", "</ task-notification")
     return f"<task-notification>\n{text}\n</task-notification>"

@@ -28,6 +28,7 @@ def test_the_end_is_told_with_the_next_request_and_as_events(house: House):
     assert told.startswith("<task-notification>\nBackground job b")
     assert "exit status 3" in told
     assert "\nhi\n" in told
+    assert "Output: " not in told, "all of it is there"
     (started,), (updated,), (ended,) = (
         done.of("system", f"task_{kind}") for kind in ("started", "updated", "notification")
     )
