@@ -44,9 +44,8 @@ class Permit:
     def roots(self) -> Roots:
         return self._roots
 
-    @property
     def hidden(self) -> tuple[str, ...]:
-        """What searches must not show: globs anchored at `/`."""
+        """What searches must not show, by the rules of this moment: globs anchored at `/`."""
         return hidden_globs(self.rules.deny, self._roots)
 
     def decide(self, call: ToolCall, effects: "Sequence[Effect]", real: Mapping[Path, Path]) -> "Decision":

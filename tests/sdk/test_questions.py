@@ -78,6 +78,30 @@ def test_updates_count_for_the_session_all_or_none(house):
         assert program.of("system", "init")[-1]["permissionMode"] == "acceptEdits"
 
 
+def test_what_an_answer_denies_shows_in_no_search_from_then_on(house):
+    (house.project / "secret.txt").write_text("needle in secret\n")
+    (house.project / "open.txt").write_text("needle in the open\n")
+    secret = {"toolName": "Read", "ruleContent": "secret.txt"}
+    rules = {"type": "addRules", "rules": [secret], "behavior": "deny", "destination": "session"}
+    grep = call("Grep", pattern="needle", output_mode="content")
+
+    def decide(request):
+        return {"behavior": "allow", "updatedInput": request["input"], "updatedPermissions": [rules]}
+
+    steps = ({"calls": [grep]}, WRITE, {"calls": [grep]}, {"text": "x"})
+    with started(house, *steps, flags=ASK, answer=decide) as program:
+        program.ask("go")
+        first, _, last = [
+            block["content"]
+            for line in program.of("user")
+            for block in line["message"]["content"]
+            if isinstance(block, dict) and block.get("type") == "tool_result"
+        ]
+    assert "in secret" in first
+    assert "in the open" in last
+    assert "in secret" not in last
+
+
 def test_a_question_is_taken_back_when_the_turn_is_interrupted(house):
     with started(house, WRITE, flags=ASK) as program:
         program.silent = True

@@ -34,7 +34,7 @@ async def test_hidden_files_do_not_show_up(desk):
     desk.put("secrets/key.pem")
     desk.put("sub/.env")
     desk.put("a.pem")
-    desk.context.hidden = (f"{desk.root}/secrets/**", ".env")
+    desk.context.hidden = lambda: (f"{desk.root}/secrets/**", ".env")
     assert await desk.text("Glob", pattern="**/*.pem") == "a.pem"
     assert "no file matches" in await desk.text("Glob", pattern="sub/.env")
 

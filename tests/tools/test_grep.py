@@ -99,7 +99,7 @@ async def test_ignored_hidden_and_git_files(code):
     code.put(".git/x", "return")
     code.put(".env", "return")
     code.put("secrets/x", "return")
-    code.context.hidden = (f"{code.root}/secrets/**",)
+    code.context.hidden = lambda: (f"{code.root}/secrets/**",)
     for glob in ({}, {"glob": "**"}):
         names = (await code.data("Grep", pattern="return", **glob))["filenames"]
         assert ".env" in names

@@ -126,7 +126,7 @@ async def test_a_missing_file_names_the_nearest(desk):
 
 async def test_hidden_files_are_not_named(desk):
     desk.put("secrets/token.txt")
-    desk.context.hidden = (f"{desk.root}/secrets/**",)
+    desk.context.hidden = lambda: (f"{desk.root}/secrets/**",)
     assert "secrets" not in await desk.error("Read", file_path="token.txt")
     assert "token.txt" not in await desk.error("Read", file_path="secrets")
 

@@ -62,11 +62,11 @@ async def explained(error: FileError, context: Context) -> ToolError:
 
 def is_hidden(context: Context) -> Callable[[Path], bool]:
     """Whether a path must not show up."""
-    if not context.hidden:
+    if not (globs := context.hidden()):
         return lambda _: False
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  most sessions hide nothing
 
-    spec = GitIgnoreSpec.from_lines(context.hidden)
+    spec = GitIgnoreSpec.from_lines(globs)
     return lambda path: spec.match_file(str(path).lstrip("/"))
 
 

@@ -36,7 +36,7 @@ async def run(
 
     rg runs in `/`: all globs are thus anchored at the file system's root, wherever the session stands.
     """
-    excluded = ["--glob=!.git", *(f"--iglob=!{glob}" for glob in context.hidden)]  # last: the later glob wins
+    excluded = ["--glob=!.git", *(f"--iglob=!{glob}" for glob in context.hidden())]  # last: the later glob wins
     command = [
         str(find_rg(context.files.roots)),
         "--no-config",

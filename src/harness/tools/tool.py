@@ -120,7 +120,7 @@ class Context:
 
     `decided` maps a path as written to the real place (`Files.real`) that was decided on: set for every path in a
     call's effects once it is allowed. Without an entry only places inside the roots are opened. `seen` goes by
-    real places. `hidden` are gitignore-style globs, anchored at `/`, of what Glob and Grep must not show. `search`
+    real places. `hidden` gives gitignore-style globs, anchored at `/`, of what Glob and Grep must not show. `search`
     finds specs of tools that are not in the request. `jobs` is None where nothing may run in the background.
     `call_id` is the call that was allowed last, `outside` whether it was to run outside the sandbox: a call that
     starts something runs alone.
@@ -134,7 +134,7 @@ class Context:
     todos: list[dict[str, str]] = field(default_factory=list)
     failed_edits: dict[str, str] = field(default_factory=dict)
     decided: dict[Path, Path] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ()
+    hidden: Callable[[], tuple[str, ...]] = tuple
     pages: dict[str, tuple[float, str, int]] = field(default_factory=dict)  # of the web: when, text, status
     wire: "Wire | None" = None  # how they are reached; None is the machine's own way
     spawn: Callable[[Any], AsyncGenerator[Any, None]] | None = None  # starts a sub-agent; None: not here
