@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test escapes check long test-servers format clean
+.PHONY: demo test suites check long test-servers format clean
 
 demo: .venv/installed  ## the main job with a scripted model: no key, no network, real tools, real sandbox
 	$(BIN)/harness demo --yes
@@ -10,8 +10,8 @@ demo: .venv/installed  ## the main job with a scripted model: no key, no network
 test: .venv/installed  ## the tests, under two minutes on two cores
 	$(BIN)/pytest -m 'not long and not suite' -n 2 --dist worksteal
 
-escapes: .venv/installed  ## 75 attacks and pieces of ordinary work against the sandbox, as root and as a normal user
-	$(BIN)/pytest -m suite -n 2
+suites: .venv/installed  ## what starts many programs: attacks on the sandbox, as root and as a normal user; SDK, servers, agents, API
+	$(BIN)/pytest -m 'suite and not long' -n 2 --dist worksteal
 
 check: .venv/installed  ## format, lint with size limits, strict types, import layers
 	$(BIN)/ruff format --check src tests examples

@@ -103,6 +103,7 @@ async def test_the_owners_command_cannot_read_what_only_root_can(room: Room):
 
 
 @as_root
+@pytest.mark.suite
 def test_a_normal_user_has_the_same_walls(tmp_path):
     """The attacks of test_contained and the proxy, in a process of a normal user."""
     found = python_for_all()
