@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from harness.settings.layer import content
-from harness.settings.places import repository
+from harness.settings.places import content, repository
 
 _BOUND = 256 << 20  # bytes: an index of two million files
 

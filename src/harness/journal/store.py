@@ -18,7 +18,7 @@ from harness.codec import line
 from harness.errors import UsageError
 from harness.journal.fold import Json, parsed
 from harness.paths import project_key
-from harness.settings.layer import content
+from harness.settings.places import content
 from harness.start import is_id
 
 PART = 64 << 10  # bytes

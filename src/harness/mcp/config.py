@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from harness.errors import UsageError
 from harness.settings import Settings
-from harness.settings.layer import content
+from harness.settings.places import content
 
 Scope = Literal["flag", "user", "project"]
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")

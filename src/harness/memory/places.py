@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 
 from harness import paths
 from harness.paths import within
-from harness.settings.layer import content
-from harness.settings.places import MANAGED, SOURCES, repository
+from harness.settings.places import MANAGED, SOURCES, content, repository
 
 Kind = Literal["Managed", "User", "Project", "Local", "Auto"]
 

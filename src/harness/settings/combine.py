@@ -14,9 +14,9 @@ from harness.messages import MODES, Mode
 from harness.settings import trust
 from harness.settings.endpoints import endpoints
 from harness.settings.keys import REPOSITORY
-from harness.settings.layer import LIMIT, Layer, content, limited, parsed, read
+from harness.settings.layer import Layer, limited, parsed, read
 from harness.settings.merge import effective
-from harness.settings.places import Place
+from harness.settings.places import LIMIT, Place, content
 from harness.settings.values import Asked, AutoMode, Settings, Status
 
 _VENDOR_MODEL = re.compile(r"(claude-.*|default|sonnet|opus|haiku|fable|best|opusplan|inherit)(\[\w+\])?\Z")

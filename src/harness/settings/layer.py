@@ -1,8 +1,6 @@
 """One settings file: read once, checked key by key, with what did not count taken out and named."""
 
 import json
-import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,8 +8,8 @@ from typing import Any
 
 from harness.settings.endpoints import usable_endpoints, usable_prices
 from harness.settings.keys import GROUPS, KEYS, REPOSITORY, UNTRUSTED_KEYS, Source, counts, wrong
+from harness.settings.places import content
 
-LIMIT = 2 << 20  # bytes of a settings file, and of `--settings`
 _DEPTH = 40  # of nested values: what walks them recurses
 _TOLD = 10  # problems of a file that are told one by one
 _MEND = "Correct that key, or remove it."
@@ -54,26 +52,6 @@ class Layer:
     def _found(self, item: str, start: int) -> int:
         found = self.text.find(json.dumps(item), start)
         return found if found >= 0 else self.text.find(json.dumps(item, ensure_ascii=False), start)
-
-
-def content(path: Path, limit: int = LIMIT) -> bytes | None:
-    """The bytes of a regular file, None where there is none.
-
-    Raises:
-        OSError: it is something else, cannot be read, or is larger than `limit` bytes.
-    """
-    try:
-        # what is no file (a pipe, a device) must neither hang us nor be read
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor, not a path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no regular file")
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(0, f"it is larger than {limit >> 20} MiB")
-    return data
 
 
 def read(path: Path, source: Source, base: Path) -> Layer | None:

@@ -1,6 +1,7 @@
 """Where settings files are, and in which order they count."""
 
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 MANAGED = (Path("/etc/claude-code"), Path("/etc/harness"))  # the later wins
 SOURCES = ("user", "project", "local")  # those that `--setting-sources` chooses from
+LIMIT = 2 << 20  # bytes of a settings file, and of `--settings`
 
 
 class Place(NamedTuple):
@@ -36,6 +38,26 @@ def places(
         if place.path.parent.resolve() / place.path.name not in taken:
             yield place
     yield from _managed(managed, cwd)
+
+
+def content(path: Path, limit: int = LIMIT) -> bytes | None:
+    """The bytes of a regular file, None where there is none.
+
+    Raises:
+        OSError: it is something else, cannot be read, or is larger than `limit` bytes.
+    """
+    try:
+        # what is no file (a pipe, a device) must neither hang us nor be read
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor, not a path
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no regular file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(0, f"it is larger than {limit >> 20} MiB")
+    return data
 
 
 def repository(cwd: Path) -> Path:

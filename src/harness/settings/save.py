@@ -16,8 +16,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.settings import trust
-from harness.settings.layer import LIMIT
-from harness.settings.places import repository
+from harness.settings.places import LIMIT, repository
 
 _FILE = "settings.local.json"
 _OUR_OWN = "# Written by harness: these are yours alone.\nsettings.local.json\n.gitignore\n"

@@ -14,8 +14,7 @@ from typing import IO, Any
 
 from harness.errors import HarnessError, UsageError
 from harness.paths import within
-from harness.settings.layer import content
-from harness.settings.places import repository, repository_places
+from harness.settings.places import content, repository, repository_places
 from harness.settings.values import State
 
 _ROOMS = (".claude", ".harness")
