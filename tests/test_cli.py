@@ -117,3 +117,17 @@ def test_main_returns_its_code(capsys):
     assert main(["--version"]) == main(["--help"]) == 0
     assert main(["evnts"]) == 2
     assert "harness events" in capsys.readouterr().err
+
+
+def test_garbage_is_collected_as_usual_once_a_start_is_over():
+    code = (
+        "import gc, harness.cli as cli\nusual = gc.get_threshold()\n"
+        "def run(words):\n"
+        "    print(gc.get_threshold() == usual)\n"
+        "    kept = [[] for _ in range(cli.START_OBJECTS + 1000)]\n"
+        "    print(gc.get_threshold() == usual, gc.get_freeze_count() > cli.START_OBJECTS // 2)\n"
+        "    return 0\n"
+        "cli._run = run\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENV)
+    assert done.stdout == "False\nTrue True\n"

@@ -3,9 +3,12 @@
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from harness import PROTOCOL_LEVEL, __version__
 from harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, HarnessError, UsageError
+
+START_OBJECTS = 80_000  # more than a start makes
 
 
 def _demo(argv: Sequence[str]) -> int:
@@ -113,12 +116,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     if argv is not None:
         return _run(list(argv))
-    # The process is ours. Nearly all that a start makes stays: to look through it for what may go, again and again
-    # while it grows and once more at the end, was a seventh of a short run.
-    gc.set_threshold(20_000, 20, 20)
+    usual = gc.get_threshold()
+    gc.callbacks.append(started := partial(_started, usual))
+    gc.set_threshold(START_OBJECTS, *usual[1:])
     try:
         return _run(sys.argv[1:])
     finally:
+        if started in gc.callbacks:
+            gc.callbacks.remove(started)
+        gc.freeze()  # what ends with the process is not looked through once more
+
+
+def _started(usual: tuple[int, int, int], phase: str, _info: dict[str, int]) -> None:
+    """Nearly all that a start makes stays: to look through it for what may go, again and again while it grows, was a
+    seventh of a short run. Once it is there it is left alone, and garbage is collected as usual."""
+    if phase == "stop" and gc.get_threshold() != usual:
+        gc.set_threshold(*usual)
         gc.freeze()
 
 
