@@ -82,7 +82,7 @@ def test_flags_that_cannot_be_used(house: House, words):
     [({"allow_domains": ("*.example",)}, "proxy"), ({"allow_domains": ("a.example", "*")}, "host"), ({}, "none")],
 )
 def test_a_list_that_names_every_host_is_as_good_as_the_hosts_network(house: House, asked, amounts_to):
-    """What acceptEdits runs unasked hangs on it (ADR 12)."""
+    """What acceptEdits runs unasked hangs on it (ADR 11)."""
     options = SessionOptions(cwd=house.project, env=house.env(), **asked)
     assert Confinement(options, Settings(), house.project, house.base).granted().network == amounts_to
 
