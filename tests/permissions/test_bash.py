@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.permissions import Allow, Ask
+from harness.permissions import Allow, Ask, Deny
 from harness.permissions.bash.parse import parse
 from harness.permissions.bash.words import read_word
 from tests.corpus.decisions import HOME, PROJECT
@@ -236,3 +236,13 @@ def test_time_is_bounded(line):
     got = on_command(line, NO_RM)
     assert time.process_time() - began < 5
     assert getattr(got, "source", "") != "error"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["git -C . push", "git --no-pager push -f", "/usr/bin/git -c a.b=c --git-dir .git push", "env git -P push; true"],
+)
+def test_options_of_git_itself_hide_no_subcommand_from_a_rule(text):
+    assert isinstance(on_command(text, rules(deny=["Bash(git push:*)"]), "bypassPermissions"), Deny)
+    assert isinstance(on_command(text, rules(ask=["Bash(git push:*)"]), "bypassPermissions"), Ask)
+    assert not isinstance(on_command(text, rules(allow=["Bash(git push:*)"]), "default"), Allow)

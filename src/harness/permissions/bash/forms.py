@@ -10,6 +10,11 @@ from harness.permissions.bash.words import Word
 from harness.permissions.rules import Rule
 from harness.permissions.wildcard import command_match
 
+# Options of git itself whose value is a word of its own.
+_GIT_VALUED = frozenset(
+    {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env", "--super-prefix"}
+)
+
 
 def forbids(rule: Rule, script: Script, commands: Iterable[Command]) -> bool:
     """Whether a deny or ask rule is about the line as a whole or about any command in it."""
@@ -27,6 +32,16 @@ def _deny_texts(command: Command) -> Iterator[str]:
         yield " ".join(word.canonical for word in words)
         if "/" in words[0].text:
             yield f"{wrappers.base(words[0])} {tail}".strip()
+        if wrappers.base(words[0]) == "git" and (own := _behind_options([word.text for word in words[1:]])):
+            yield f"git {own}"
+
+
+def _behind_options(words: Sequence[str]) -> str:
+    """A git command without what stands before its subcommand: `git -C x push` is a push."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in _GIT_VALUED else 1
+    return " ".join(words[at:])
 
 
 def approves(rule: Rule, command: Command, line: str) -> bool:
