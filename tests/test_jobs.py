@@ -20,8 +20,8 @@ from harness.sandbox.shell import SandboxShell
 from harness.tools import load
 from harness.tools.tool import Context, Output
 from harness.tools.validate import parse
+from tests.processes import gone
 from tests.sandbox.room import Room, finish
-from tests.scenarios.house import gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from harness.journal import Journal, session_file
 from harness.messages import Text, User
 from harness.scripted.script import parse
 from harness.scripted.server import running
-from tests.scenarios.house import gone
+from tests.processes import gone
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 

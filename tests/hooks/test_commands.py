@@ -87,7 +87,7 @@ def test_an_interrupted_hook_leaves_no_process(house):
     house.settings(hooks=hooked("PreToolUse", f"{mark} & {mark}"))
     import signal
 
-    from tests.scenarios.house import gone, processes
+    from tests.processes import gone, processes
 
     with house.live({"calls": [bash("true")]}, flags=HOOKS) as live:
         live.until(lambda: processes(mark.replace(" ", "\0")))

@@ -11,7 +11,8 @@ from harness.errors import UsageError
 from harness.mcp.config import configs
 from harness.mcp.tool import full_name
 from harness.settings import Settings
-from tests.scenarios.house import House, call, gone
+from tests.processes import gone
+from tests.scenarios.house import House, call
 from tests.sdk.program import started
 
 SERVER = Path(__file__).with_name("server.py")

@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 import harness
+from tests.processes import gone
 from tests.sandbox.room import Room, finish
-from tests.scenarios.house import gone
 
 CANARY = "canary-7e41c0"
 

@@ -117,6 +117,7 @@ def test_a_normal_user_has_the_same_walls(tmp_path):
     for room_ in ("sandbox", "network"):
         shutil.copytree(here / "tests" / room_, copy / "tests" / room_)
     (copy / "tests" / "__init__.py").touch()
+    shutil.copy(here / "tests" / "processes.py", copy / "tests")
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, OWNER, OWNER)
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": f"{here}/src:{copy}:{packages}"}

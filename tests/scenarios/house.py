@@ -210,25 +210,3 @@ def together(runs: Mapping[str, Callable[[], Done]]) -> dict[str, Done]:
     with ThreadPoolExecutor(2) as pool:
         begun = {name: pool.submit(run) for name, run in runs.items()}
         return {name: future.result() for name, future in begun.items()}
-
-
-def processes(mark: str) -> set[int]:
-    """Processes of this machine that have `mark` in their command line."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if mark.encode() in path.read_bytes():
-                found.add(int(path.parent.name))
-        except OSError:
-            continue  # it has ended
-    return found
-
-
-def gone(mark: str, within: float = 2.0) -> bool:
-    """Whether no process with that mark is left, soon."""
-    end = time.monotonic() + within
-    while processes(mark):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.scenarios.house import BYPASS, STREAM, House, bash, call, gone, processes
+from tests.processes import gone, processes
+from tests.scenarios.house import BYPASS, STREAM, House, bash, call
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux")
 

@@ -23,7 +23,8 @@ import pytest
 from harness.scripted.script import steps
 from harness.scripted.server import running
 from tests import schema
-from tests.scenarios.house import COMMAND, Done, House, Json, bash, call, gone
+from tests.processes import gone
+from tests.scenarios.house import COMMAND, Done, House, Json, bash, call
 
 FORMATS = ("text", "json", "stream-json")
 QUICK = {

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.house import House, bash, gone
+from tests.processes import gone
+from tests.scenarios.house import House, bash
 
 LIMIT = 150_000  # KiB
 

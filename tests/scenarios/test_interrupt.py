@@ -9,7 +9,8 @@ import pytest
 
 from harness.journal import replay
 from harness.messages import Assistant, ToolResult, User
-from tests.scenarios.house import Done, House, Live, bash, gone, processes
+from tests.processes import gone, processes
+from tests.scenarios.house import Done, House, Live, bash
 
 SLOW = {"text": "one two three four five six seven", "pace": {"between": 0.1, "characters": 4}}
 

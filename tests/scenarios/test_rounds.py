@@ -7,7 +7,8 @@ import pytest
 from harness.journal import replay
 from harness.providers.encode import Encoder
 from harness.providers.quirks import Quirks
-from tests.scenarios.house import BYPASS, STREAM, Done, House, bash, call, processes
+from tests.processes import processes
+from tests.scenarios.house import BYPASS, STREAM, Done, House, bash, call
 
 SOURCE = "def area(w, h):\n\treturn w + h\t# mm²"
 ROUNDS = (

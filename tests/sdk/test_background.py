@@ -3,7 +3,8 @@
 import os
 import signal
 
-from tests.scenarios.house import BYPASS, bash, gone
+from tests.processes import gone
+from tests.scenarios.house import BYPASS, bash
 from tests.sdk.program import started
 
 MARK = f"618.{os.getpid()}"  # another in each worker
