@@ -11,12 +11,17 @@ settings.load_profile("harness")
 
 # Whole programs that talk to programs: each test starts several. They have a step of their own in CI, so that
 # `make test` stays short.
-SURFACES = frozenset({"agents", "api", "mcp", "sdk"})
+SURFACES = (
+    "agents/",
+    "api/",
+    "mcp/",
+    "sdk/",
+    *(f"scenarios/test_{name}.py" for name in ("background", "resume", "rewind")),
+)
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        place = item.path.relative_to(HERE).parts if item.path.is_relative_to(HERE) else ()
-        if place and place[0] in SURFACES:
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).as_posix().startswith(SURFACES):
             item.add_marker("suite")

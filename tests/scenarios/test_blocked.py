@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is f
 
 SOCKET = "python3 -c \"import socket; socket.socket(socket.AF_UNIX).connect('s')\""
 KINDS = {
-    "outside": ("echo x > {base}/out", "Blocked: write to {base}/out.", "--add-dir"),
+    "outside": ("echo x > /usr/harness-out", "Blocked: write to /usr/harness-out.", "--add-dir"),
     "hidden": ("cat ~/.ssh/id", "Blocked: {home}/.ssh/id.", "allowRead"),
     "network": ("curl -sS https://a.example", "The sandbox has no network.", "--allow-domain"),
     "protected": ("echo x > .mcp.json", "Blocked: write to .mcp.json.", "the file tools ask"),
