@@ -1,6 +1,6 @@
 """What the sandbox costs: medians of `true` inside it over plain `true`, from spawn to exit, planning included.
 
-    python -m tests.sandbox.bench_overhead [--runs 50] [--nested 0] [--project DIR]
+    python -m tests.sandbox.bench_overhead [--runs 50] [--nested 0] [--project DIR] [--apart]
 
 `--nested N` puts N repositories into the project; each has a handful of protected names. Not a test: a machine
 that does other things has other figures.
@@ -30,11 +30,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--nested", type=int, default=0)
     parser.add_argument("--project", type=Path)
+    parser.add_argument("--apart", action="store_true", help="each case by itself, one run right after the other")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path(__file__).parents[2], prefix=".bench-") as base:
         os.environ["HARNESS_CONFIG_DIR"] = f"{base}/state"
         project = flags.project or make_project(Path(base) / "project", flags.nested)
-        asyncio.run(measure(Policy(project=project.resolve(), home=Path.home()), Path(base), flags.runs))
+        asyncio.run(
+            measure(Policy(project=project.resolve(), home=Path.home()), Path(base), flags.runs, apart=flags.apart)
+        )
 
 
 def make_project(project: Path, nested: int) -> Path:
@@ -46,7 +49,7 @@ def make_project(project: Path, nested: int) -> Path:
     return project
 
 
-async def measure(policy: Policy, base: Path, runs: int) -> None:
+async def measure(policy: Policy, base: Path, runs: int, *, apart: bool = False) -> None:
     true = str(programs.find("true", ()))
     launcher = probe.launcher(policy)
     shell, ready = (open_shell(lambda: policy, base / "results") for _ in range(2))
@@ -77,12 +80,14 @@ async def measure(policy: Policy, base: Path, runs: int) -> None:
         "Bash tool's shell, made ready": (prepare, ready_shell),
     }
     times: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(runs + 3):
-        for name, (before, case) in cases.items():
-            await before()
-            began = time.perf_counter()
-            await case()
-            times[name].append((time.perf_counter() - began) * 1000)
+    # One after the other, so that a drift of the machine meets all alike; apart, each finds its caches warm.
+    order = [name for name in cases for _ in range(runs + 3)] if apart else [*cases] * (runs + 3)
+    for name in order:
+        before, case = cases[name]
+        await before()
+        began = time.perf_counter()
+        await case()
+        times[name].append((time.perf_counter() - began) * 1000)
     floor = statistics.median(times["plain true"][3:])
     for name, measured in times.items():
         median = statistics.median(measured[3:])
