@@ -246,3 +246,18 @@ def test_options_of_git_itself_hide_no_subcommand_from_a_rule(text):
     assert isinstance(on_command(text, rules(deny=["Bash(git push:*)"]), "bypassPermissions"), Deny)
     assert isinstance(on_command(text, rules(ask=["Bash(git push:*)"]), "bypassPermissions"), Ask)
     assert not isinstance(on_command(text, rules(allow=["Bash(git push:*)"]), "default"), Allow)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git reflog --format --output=made",
+        "git log --unified --output=made",
+        "git show --format --output=made HEAD",
+        "git rev-list --format --output=made HEAD",
+        "git shortlog --committer --output=made",
+        "git stash list --format --output=made",
+    ],
+)
+def test_git_takes_no_next_word_as_the_value_of_these(line):
+    assert not isinstance(on_command(line), Allow)

@@ -20,8 +20,6 @@ from tests.scenarios.house import BYPASS, COMMAND, STREAM, House, Json, bash, ca
 
 STEPS = 30  # of two tools each
 LINES = 300
-WINDOW = 30_000  # tokens: a session is compacted on its way, and killed in that, too
-SUMMARY = "## Goal\nDo all thirty steps, one after the other.\n## Next step\nDo the step after the last one."
 
 
 def version(number: int) -> str:
@@ -32,9 +30,7 @@ def script() -> list[Json]:
     """Which step comes next is told by the last result that there is."""
     seen = {"when": {"result": "has not been read|must be read|changed since|Read it"}, "times": "always"}
     again = {**seen, "calls": [call("Read", file_path="whole.txt", limit=LINES)]}
-    compaction = {"user": "replaced by your summary"}
-    summing = {"when": compaction, "times": "always", "text": SUMMARY, "pace": {"first_byte": 0.15, "between": 0.01}}
-    table: list[Json] = [summing, again]
+    table: list[Json] = [again]
     for number in range(STEPS, -1, -1):
         when = {"any_result": rf"done:{number}\b"} if number else {}
         step: Json = {"when": when, "times": "always", "pace": {"between": 0.001}, "text": f"Step {number + 1}."}
@@ -90,7 +86,7 @@ def killed_session(house: House, chance: random.Random, most: int) -> int:
     """A session that is killed until it is done, or `most` times, and then finished; how often it was killed."""
     kills = 0
     shown: set[str] = set()
-    with running(steps(*script(), context_window=WINDOW)) as server:
+    with running(steps(*script())) as server:
         flags: tuple[str, ...] = ()
         while kills < most:
             printed = run(house, server, *flags, kill_after=chance.uniform(0, 0.5))
@@ -111,7 +107,6 @@ def killed_session(house: House, chance: random.Random, most: int) -> int:
     assert [m.call_id for m in past.ever if isinstance(m, ToolResult)] == calls
     ids = {m.call_id for m in past.ever if isinstance(m, ToolResult)}
     assert all(any(call_id in line for call_id in ids) for line in shown), "what was shown is not in the file"
-    assert '"trigger":"auto"' in file.read_text(errors="replace"), "it was never compacted"
     return kills
 
 

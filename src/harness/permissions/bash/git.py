@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from harness.permissions.bash.options import Parsed, Spec, parse_options
 
 _DIFF = (
-    "stat? shortstat numstat name-only name-status summary patch no-patch raw unified= color? no-color cached staged "
+    "stat? shortstat numstat name-only name-status summary patch no-patch raw unified? color? no-color cached staged "
     "word-diff? ignore-all-space ignore-space-change ignore-blank-lines minimal patience histogram diff-filter= "
     "find-renames? find-copies? check exit-code quiet compact-summary dirstat? merge-base no-renames full-index "
     "binary no-ext-diff no-textconv text function-context relative? diff-algorithm="
 )
 _LOG = (
     "oneline graph decorate? no-decorate all branches? tags? remotes? max-count= skip= since= after= until= before= "
-    "author= committer= grep= invert-grep all-match regexp-ignore-case merges no-merges first-parent follow format= "
+    "author= committer= grep= invert-grep all-match regexp-ignore-case merges no-merges first-parent follow format? "
     "pretty? abbrev-commit no-abbrev-commit abbrev? date= relative-date reverse topo-order date-order "
     "author-date-order full-history simplify-merges no-walk? boundary left-right cherry-pick cherry-mark ancestry-path "
     "no-show-signature source no-notes parents children pickaxe-regex pickaxe-all"
@@ -27,7 +27,7 @@ SUBCOMMANDS: dict[str, Spec] = {
     "diff": Spec("pusRwbaWMCU:S:G:", _DIFF, digits=True),
     "log": Spec("pusn:wbaMCiEFPU:S:G:L:", f"{_DIFF} {_LOG}", digits=True),
     "show": Spec("psn:wbaMCU:", f"{_DIFF} {_LOG}", digits=True),
-    "shortlog": Spec("nsec", f"numbered summary email committer group= {_LOG}"),
+    "shortlog": Spec("nsec", f"numbered summary email committer group= {_LOG.replace('committer= ', '')}"),
     "blame": Spec("lstfnewcbpML:C", "root show-stats porcelain line-porcelain incremental show-name show-number "
                   "show-email date= abbrev? color-lines color-by-age"),
     "rev-parse": Spec("q", "verify short? abbrev-ref? symbolic symbolic-full-name show-toplevel show-cdup show-prefix "
@@ -56,7 +56,7 @@ SUBCOMMANDS: dict[str, Spec] = {
                    "format= points-at= column? no-column color? no-color abbrev? no-abbrev ignore-case"),
     "tag": Spec("lin?", "list sort= format= contains= no-contains= merged= no-merged= points-at= column? color? "
                 "ignore-case", digits=False),
-    "stash": Spec("pu", "stat? patch name-only oneline format= include-untracked", digits=True),
+    "stash": Spec("pu", "stat? patch name-only oneline format? include-untracked", digits=True),
     "remote": Spec("v", "verbose"),
     "reflog": Spec("n:", f"stat? {_LOG}", digits=True),
     "worktree": Spec("vz", "porcelain verbose"),
