@@ -11,13 +11,8 @@ settings.load_profile("harness")
 
 # Whole programs that talk to programs: each test starts several. They have a step of their own in CI, so that
 # `make test` stays short.
-SURFACES = (
-    "agents/",
-    "api/",
-    "mcp/",
-    "sdk/",
-    *(f"scenarios/test_{name}.py" for name in ("background", "resume", "rewind")),
-)
+_SESSIONS = ("auto_mode", "background", "leaving", "resume", "rewind")
+SURFACES = ("agents/", "api/", "mcp/", "sdk/", *(f"scenarios/test_{name}.py" for name in _SESSIONS))
 HERE = Path(__file__).parent
 
 
