@@ -257,7 +257,9 @@ def test_options_of_git_itself_hide_no_subcommand_from_a_rule(text):
         "git rev-list --format --output=made HEAD",
         "git shortlog --committer --output=made",
         "git stash list --format --output=made",
+        "cat <<E && cat <<'E'\n$(git branch -m side made)\nE\nx\nE",
+        "cat <<'E' && cat <<E\nx\nE\n$(touch made)\nE",
     ],
 )
-def test_git_takes_no_next_word_as_the_value_of_these(line):
+def test_what_a_look_at_running_commands_found(line):
     assert not isinstance(on_command(line), Allow)

@@ -56,6 +56,9 @@ def plain_heredoc(node: "Node", source: bytes) -> bool:
     if "heredoc_start" not in parts or "heredoc_end" not in parts:
         return False
     start, end = parts["heredoc_start"], parts["heredoc_end"]
+    begun = source[source.rfind(b"\n", 0, start.start_byte) + 1 :].partition(b"\n")[0]
+    if len(re.findall(rb"(?<!<)<<(?!<)", begun)) > 1:
+        return False  # of several in a line the grammar takes one's body for the other's
     name = re.fullmatch(rb"(['\"]?)(\w+)\1", source[start.start_byte : start.end_byte])
     tabs = b"\t" if any(child.type == "<<-" for child in node.children) else b""
     last = source[source.rfind(b"\n", 0, end.start_byte) + 1 :].partition(b"\n")[0]
