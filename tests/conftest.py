@@ -11,8 +11,15 @@ settings.load_profile("harness")
 
 # Whole programs that talk to programs: each test starts several. They have a step of their own in CI, so that
 # `make test` stays short.
-_SESSIONS = ("auto_mode", "background", "leaving", "resume", "rewind")
-SURFACES = ("agents/", "api/", "mcp/", "sdk/", *(f"scenarios/test_{name}.py" for name in _SESSIONS))
+_SESSIONS = ("auto_mode", "background", "leaving", "network", "resume", "rewind", "sixty_actions")
+SURFACES = (
+    "agents/",
+    "api/",
+    "mcp/",
+    "sdk/",
+    "recordings/test_other",
+    *(f"scenarios/test_{name}.py" for name in _SESSIONS),
+)
 HERE = Path(__file__).parent
 
 
