@@ -7,8 +7,8 @@ BIN := .venv/bin
 demo: .venv/installed  ## the main job with a scripted model: no key, no network, real tools, real sandbox
 	$(BIN)/harness demo --yes
 
-test: .venv/installed  ## the tests, under two minutes on two cores
-	$(BIN)/pytest -m 'not long and not suite' -n 2 --dist worksteal
+test: .venv/installed  ## the tests, under two minutes on two cores: many wait for programs, so three at a time
+	$(BIN)/pytest -m 'not long and not suite' -n 3 --dist worksteal
 
 suites: .venv/installed  ## what starts many programs: attacks on the sandbox, as root and as a normal user; SDK, servers, agents, API
 	$(BIN)/pytest -m 'suite and not long' -n 2 --dist worksteal
