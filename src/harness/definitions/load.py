@@ -157,58 +157,46 @@ def _agent(path: Path, source: Source, trusted: bool, found: Definitions) -> Non
 
 def _command(path: Path, source: Source, trusted: bool, found: Definitions) -> None:
     read = _document(path, found)
-    name = path.stem.lower()
-    body = read.body.strip()
-    found.commands.setdefault(
-        name,
-        Command(
-            name=name,
-            description=read.text("description") or _first_line(body),
-            text=body,
-            source=source,
-            path=path,
-            hint=read.text("argument-hint"),
-            arguments=read.texts("arguments"),
-            allowed=read.texts("allowed-tools") if trusted else (),
-            model=read.text("model") or None,
-        ),
-    )
+    about = read.text("description") or _first_line(read.body.strip())
+    command = _typed(read, path, source, trusted, name=path.stem.lower(), about=about)
+    found.commands.setdefault(command.name, command)
 
 
 def _skill(path: Path, source: Source, trusted: bool, found: Definitions) -> None:
     read = _document(path, found)
-    name = path.parent.name.lower()
     body = read.body.strip()
     about = " ".join(filter(None, (read.text("description"), read.text("when_to_use")))) or _first_line(body)
-    for_person = read.fields.get("user-invocable") is not False
-    found.skills.setdefault(
-        name,
-        Skill(
-            name=name,
-            description=about[:1536],
-            text=body,
-            source=source,
-            directory=path.parent,
-            for_model=read.fields.get("disable-model-invocation") is not True,
-            for_person=for_person,
-        ),
+    skill = Skill(
+        name=path.parent.name.lower(),
+        description=about[:1536],
+        text=body,
+        source=source,
+        directory=path.parent,
+        for_model=read.fields.get("disable-model-invocation") is not True,
+        for_person=read.fields.get("user-invocable") is not False,
     )
-    if for_person:
-        found.commands.setdefault(
-            name,
-            Command(
-                name=name,
-                description=about[:1536],
-                text=body,
-                source=source,
-                path=path,
-                hint=read.text("argument-hint"),
-                arguments=read.texts("arguments"),
-                allowed=read.texts("allowed-tools") if trusted else (),
-                model=read.text("model") or None,
-                skill=True,
-            ),
-        )
+    found.skills.setdefault(skill.name, skill)
+    if skill.for_person:
+        command = _typed(read, path, source, trusted, name=skill.name, about=skill.description, skill=True)
+        found.commands.setdefault(skill.name, command)
+
+
+def _typed(
+    read: "Document", path: Path, source: Source, trusted: bool, *, name: str, about: str, skill: bool = False
+) -> Command:
+    """What a person types as /name; what it allows counts only where its source is trusted."""
+    return Command(
+        name=name,
+        description=about,
+        text=read.body.strip(),
+        source=source,
+        path=path,
+        hint=read.text("argument-hint"),
+        arguments=read.texts("arguments"),
+        allowed=read.texts("allowed-tools") if trusted else (),
+        model=read.text("model") or None,
+        skill=skill,
+    )
 
 
 def _first_line(text: str) -> str:
