@@ -38,7 +38,7 @@ def test_a_project_that_is_a_link_is_one_place():
 
 
 def test_known_real_places_win():
-    roots = roots_for().with_real({PROJECT / "a": Path("/etc/a")})
+    roots = roots_for(real=linked({str(PROJECT / "a"): "/etc/a"}))
     assert path("Read", "a", roots=roots) == "ask"
     assert path("Read", "b", roots=roots) == "allow"
 

@@ -66,22 +66,22 @@ def test_nothing_of_a_nested_repository_runs(hostile: Room, words):
     assert not ran(hostile)
 
 
-async def test_the_projects_own_filter_reaches_nothing(hostile: Room):
+def test_the_projects_own_filter_reaches_nothing(hostile: Room):
     """`status` must ask a clean filter: it runs, and finds nothing that it could write."""
     config = hostile.project / ".git" / "config"
     config.write_text(config.read_text() + (hostile.project / "vendor" / ".git" / "config").read_text())
     (hostile.project / "file").write_text("two\n")
-    done = await git.run_async(hostile.project, ["status", "--porcelain"])
+    done = git.run(hostile.project, ["status", "--porcelain"])
     assert done.stdout == b" M file\n"
     assert not ran(hostile)
 
 
-async def test_our_store_is_written_and_nothing_else(hostile: Room):
+def test_our_store_is_written_and_nothing_else(hostile: Room):
     store = hostile.base / "store"
     where = {"GIT_DIR": str(store / "git"), "GIT_WORK_TREE": str(hostile.project)}
     assert git.run(hostile.project, ["init", "-q"], store=store, env=where).returncode == 0
     words = ["hash-object", "-w", "--no-filters", "--stdin-paths"]
-    done = await git.run_async(hostile.project, words, store=store, stdin=b"vendor/file\n", env=where)
+    done = git.run(hostile.project, words, store=store, stdin=b"vendor/file\n", env=where)
     shown = git.run(hostile.project, ["cat-file", "blob", done.stdout.decode().strip()], read=[store], env=where)
     assert shown.stdout == b"two\n"
     refused = git.run(hostile.project, ["commit", "--allow-empty", "-m", "x"])
@@ -89,7 +89,7 @@ async def test_our_store_is_written_and_nothing_else(hostile: Room):
     assert not ran(hostile)
 
 
-async def test_it_runs_the_systems_git_and_not_one_of_the_projects(room: Room, monkeypatch):
+def test_it_runs_the_systems_git_and_not_one_of_the_projects(room: Room, monkeypatch):
     fake = room.project / "git"
     fake.write_text("#!/bin/sh\necho fake\n")
     fake.chmod(0o755)
@@ -107,10 +107,8 @@ def test_a_linked_worktree_is_read(room: Room):
     assert git.run(room.project, ["branch", "--show-current"]).stdout == b"side\n"
 
 
-async def test_a_git_that_does_not_end_is_ended(room: Room):
+def test_a_git_that_does_not_end_is_ended(room: Room):
     room.git("init")
     (room.project / ".git" / "config").write_text("[alias]\n\tslow = !sleep 983.5\n")
     with pytest.raises(HarnessError, match="git slow took longer"):
         git.run(room.project, ["slow"], timeout=0.3)
-    with pytest.raises(HarnessError, match="git slow took longer"):
-        await git.run_async(room.project, ["slow"], timeout=0.3)

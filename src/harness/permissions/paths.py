@@ -6,8 +6,8 @@ gives (`os.path.realpath` in a session, a table in tests): a decision is a pure 
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -32,10 +32,6 @@ class Roots:
     extra: tuple[Path, ...] = ()  # additional working directories
     readable: tuple[Path, ...] = ()  # free to read in every mode: trusted skills, this session's saved results
     plan_file: Path | None = None  # the one file that plan mode may write
-
-    def with_real(self, known: Mapping[Path, Path]) -> "Roots":
-        """The same, with the real places of some paths taken from `known`: those that will be opened."""
-        return replace(self, real=lambda path: known.get(path) or self.real(path))
 
 
 @dataclass(frozen=True, slots=True)

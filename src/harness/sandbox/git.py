@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio
-
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.sandbox import probe, programs
 from harness.sandbox.launch import Bwrap, Launch
@@ -90,25 +88,6 @@ def run(
         try:
             return _set_up(subprocess.run(launch.argv, capture_output=True, check=False, **start))
         except subprocess.TimeoutExpired:
-            raise _too_long(words, timeout) from None
-
-
-async def run_async(
-    project: Path,
-    words: Sequence[str],
-    *,
-    store: Path | None = None,
-    stdin: bytes = b"",
-    read: Sequence[Path] = (),
-    env: Mapping[str, str] | None = None,
-    timeout: float = PATIENCE,
-) -> Done:
-    """`run` without blocking the event loop; cancelled, it kills git first."""
-    with opened(project, words, store=store, read=read, env=env) as launch:
-        try:
-            with anyio.fail_after(timeout):
-                return _set_up(await anyio.run_process(launch.argv, input=stdin, check=False, **launch.start))
-        except TimeoutError:
             raise _too_long(words, timeout) from None
 
 
