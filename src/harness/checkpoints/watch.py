@@ -5,17 +5,12 @@ memory mapping, and not those that other machines make to a network file system.
 when our own calls have ended and been looked at in full, and only on local file systems.
 """
 
-import ctypes
-import os
-import struct
 from pathlib import Path
 
-_MODIFY, _ATTRIB, _CLOSE_WRITE, _MOVED, _CREATE, _DELETE = 0x2, 0x4, 0x8, 0xC0, 0x100, 0x200
-_DELETE_SELF, _MOVE_SELF = 0x400, 0x800
-_ONLYDIR, _DONT_FOLLOW, _EXCL_UNLINK = 0x01000000, 0x02000000, 0x04000000
-_OVERFLOW, _IGNORED = 0x4000, 0x8000
-_MASK = _MODIFY | _ATTRIB | _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
-_MASK |= _ONLYDIR | _DONT_FOLLOW | _EXCL_UNLINK
+from harness import inotify
+
+_MASK = inotify.MODIFY | inotify.ATTRIB | inotify.CLOSE_WRITE | inotify.MOVED | inotify.CREATE | inotify.DELETE
+_MASK |= inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.ONLYDIR | inotify.DONT_FOLLOW | inotify.EXCL_UNLINK
 _LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs", "bcachefs", "ramfs"})
 _SHARE = 4  # the part of the user's watches that we may take: editors need theirs
 
@@ -25,22 +20,18 @@ class Watch:
 
     def __init__(self) -> None:
         self.enough = False
-        self._fd = -1
         self._names: dict[int, str] = {}
         self._known: set[str] = set()
+        self._inotify = inotify.Inotify()
         try:
             self._most = int(Path("/proc/sys/fs/inotify/max_user_watches").read_bytes()) // _SHARE
-            self._libc = ctypes.CDLL(None, use_errno=True)
-            self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        except (OSError, ValueError, AttributeError):  # another system than Linux
+        except (OSError, ValueError):  # another system than Linux
             return
-        self.enough = self._fd >= 0
+        self.enough = self._inotify.works
 
     def close(self) -> None:
         self.enough = False
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._inotify.close()
 
     def add(self, directory: str) -> None:
         """Watch it, before it is looked at."""
@@ -48,7 +39,7 @@ class Watch:
             return
         number = -1
         if len(self._known) < self._most:
-            number = self._libc.inotify_add_watch(self._fd, os.fsencode(directory), _MASK)
+            number = self._inotify.add(directory, _MASK)
         if number < 0:  # too many, or it has just vanished: a full look tells
             self.close()
             return
@@ -58,34 +49,28 @@ class Watch:
 
     def changed(self) -> set[str] | None:
         """The directories in which something happened since the last time; None where only a full look can tell."""
+        if not self.enough:
+            return None
         found: set[str] = set()
-        while self.enough:
-            try:
-                data = os.read(self._fd, 1 << 16)
-            except BlockingIOError:
-                return found
-            at = 0
-            while at < len(data):
-                number, mask, _, length = struct.unpack_from("iIII", data, at)
-                at += 16 + length
-                if mask & _OVERFLOW:
-                    self.close()
-                    return None
-                name = self._names.get(number)
-                if name is None:
-                    continue
-                if mask & _IGNORED:
-                    self._drop(number)
-                elif mask & _MOVE_SELF:
-                    self._forget(name)
-                found.add(name)
-        return None
+        for number, mask, _ in self._inotify.happened():
+            if mask & inotify.OVERFLOW:
+                self.close()
+                return None
+            name = self._names.get(number)
+            if name is None:
+                continue
+            if mask & inotify.IGNORED:
+                self._drop(number)
+            elif mask & inotify.MOVE_SELF:
+                self._forget(name)
+            found.add(name)
+        return found
 
     def _forget(self, moved: str) -> None:
         """A directory has another name now, and so has all below it: it is watched again when it is found there."""
         for number, name in list(self._names.items()):
             if name == moved or name.startswith(moved + "/"):
-                self._libc.inotify_rm_watch(self._fd, number)
+                self._inotify.remove(number)
                 self._drop(number)
 
     def _drop(self, number: int) -> None:
