@@ -104,6 +104,7 @@ async def test_cancelling_kills_everything(room: Room, sandboxed):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not alive("sleep 985.5")
+    assert not (room.project / "late").exists()  # nor did the shell go on when its child was killed
 
 
 async def test_leaving_the_stream_kills_everything(room: Room):

@@ -28,8 +28,13 @@ def _kill_children(leader: int) -> None:
     """SIGKILL to what it has started, before it dies itself.
 
     bwrap's inner process leaves the group (--new-session) a moment before it asks to die with its parent: were the
-    parent killed just then, the sandbox would live on. One that is forked after this look is still in the group.
+    parent killed just then, the sandbox would live on. The parent is stopped meanwhile: it starts no other, and a
+    shell does not go on to its next command because this one has died.
     """
+    try:
+        os.kill(leader, signal.SIGSTOP)
+    except OSError:
+        return  # it is over
     for pid in _started_by(leader):
         try:
             number = os.pidfd_open(pid)
