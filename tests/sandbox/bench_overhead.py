@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness.sandbox import open_shell, probe, programs
 from harness.sandbox.policy import Policy
+from harness.sandbox.protect import SETTLED
 from tests.sandbox.room import finish, waiting
 
 DIRECTORIES = 300
@@ -35,6 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path(__file__).parents[2], prefix=".bench-") as base:
         os.environ["HARNESS_CONFIG_DIR"] = f"{base}/state"
         project = flags.project or make_project(Path(base) / "project", flags.nested)
+        time.sleep(SETTLED / 1e9)  # a project is rarely as young as that
         asyncio.run(
             measure(Policy(project=project.resolve(), home=Path.home()), Path(base), flags.runs, apart=flags.apart)
         )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.paths import within
-from harness.sandbox.bwrap import Descriptors, Layer, Snapshot, arguments, plan
+from harness.sandbox.bwrap import Layer, Snapshot, arguments, plan
 from harness.sandbox.policy import Policy
 from harness.sandbox.protect import Protection
 
@@ -49,7 +49,7 @@ def test_everything_is_read_only_and_then_the_project_is_bound():
 
 
 def test_the_filter_is_given_by_its_descriptor():
-    assert words(descriptors=Descriptors(seccomp=7))[-2:] == ["--seccomp", "7"]
+    assert words(seccomp=7)[-2:] == ["--seccomp", "7"]
 
 
 def test_parents_are_mounted_before_what_lies_in_them():

@@ -180,7 +180,7 @@ def test_a_placeholder_that_someone_filled_is_theirs(room: Room):
     assert (room.project / "f").read_text() == "kept"
 
 
-LINKED = (".git/info/exclude", ".git/info/attributes", ".git/config.worktree", ".git/worktrees", ".git/info")
+LINKED = (".git/info/attributes", ".git/config.worktree", ".git/worktrees", ".git/info")
 
 
 @pytest.mark.parametrize("name", [*LINKED, ".claude/worktrees"])
@@ -189,15 +189,15 @@ async def test_a_link_in_the_place_of_a_protected_name_leads_no_mount_out_of_the
     room.git("init")
     secrets = room.home / ".ssh"
     secrets.mkdir()
-    (secrets / "exclude").write_text("TOP-SECRET")
+    (secrets / "attributes").write_text("TOP-SECRET")
     place = room.project / name
     (room.project / ".claude").mkdir()
     shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
     whole = name in {".git/worktrees", ".git/info", ".claude/worktrees"}
-    place.symlink_to(os.path.relpath(secrets if whole else secrets / "exclude", place.parent))
+    place.symlink_to(os.path.relpath(secrets if whole else secrets / "attributes", place.parent))
     with pytest.raises(SandboxUnavailable, match=f"{name} is a symbolic link"):
-        await room.run(f"cat {name} {name}/exclude; echo x > {name}/made")
-    assert os.listdir(secrets) == ["exclude"]
+        await room.run(f"cat {name} {name}/attributes; echo x > {name}/made")
+    assert os.listdir(secrets) == ["attributes"]
 
 
 async def test_what_is_mounted_below_a_directory_of_git_is_not_renamed_away_with_it(room):
@@ -211,9 +211,7 @@ async def test_what_is_mounted_below_a_directory_of_git_is_not_renamed_away_with
 
 async def test_pipes_where_files_of_git_are_read_hold_nobody_up(room):
     room.git("init")
-    (room.project / ".mcp.json").write_text("{}")
-    await room.run("rm .git/info/exclude; mkfifo .git/info/exclude .git/config.worktree")
-    (room.project / ".mcp.json").unlink()
+    await room.run("mkfifo .git/config.worktree")
     assert (await room.run("echo done")).output == "done\n"
     shutil.rmtree(room.project / ".git")
     (room.project / "made").mkdir()

@@ -56,8 +56,7 @@ CHANGES = {
     "a protected file replaced": lambda room: replace(room.project / ".envrc"),
     "a protected file removed": lambda room: (room.project / ".envrc").unlink(),
     "git's configuration replaced": lambda room: room.git("config", "user.name", "x"),
-    "a placeholder removed": lambda room: (room.project / ".mcp.json").unlink(),
-    "git's excludes": lambda room: (room.project / ".git" / "info" / "exclude").write_text("x\n"),
+    "a placeholder removed": lambda room: (room.project / ".mcp.json").rmdir(),
     "a new secret": lambda room: (room.home / ".token").write_text("x"),
     "the directory replaced": lambda room: remake(room.project, room.base / "old"),
 }

@@ -37,7 +37,7 @@ LOSSES = {
     "config": (lambda room: room.git("config", "user.name", "x"), "echo evil >> .git/config", ".git/config"),
     "hooks": (hooks_again, "mkdir .git/hooks; echo evil > .git/hooks/pre-commit", ".git/hooks"),
     ".claude": (lambda room: (room.project / ".claude").rmdir(), "mkdir .claude; echo evil > .claude/x", ".claude"),
-    ".mcp.json": (lambda room: (room.project / ".mcp.json").unlink(), "echo evil > .mcp.json", ".mcp.json"),
+    ".mcp.json": (lambda room: (room.project / ".mcp.json").rmdir(), "echo evil > .mcp.json", ".mcp.json"),
 }
 
 

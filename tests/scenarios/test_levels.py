@@ -1,6 +1,8 @@
 """Where user namespaces are refused nothing runs unsandboxed without the user's word; less is asked for by name."""
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,33 +11,46 @@ from tests.scenarios import house as scenarios
 from tests.scenarios.house import House, bash, call
 
 SWITCHED_OFF = ["unshare", "-U", "-r", "sh", "-c", 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"', "sh"]
+DENIED = [sys.executable, str(Path(__file__).with_name("denied.py"))]
+# What surrounds us, and the cause that is to be named.
+REFUSALS = {
+    "sysctl": (SWITCHED_OFF, "user.max_user_namespaces"),
+    "seccomp": (DENIED, "the container refuses user namespaces"),
+}
 TOUCH = (bash("touch ran ../escaped; cat ../state/settings.json"), call("Read", file_path="seen"))
 
 
+@pytest.fixture(params=list(REFUSALS))
+def refusal(request):
+    return REFUSALS[request.param]
+
+
 @pytest.fixture
-def refusing(house: House, monkeypatch) -> House:
+def refusing(house: House, refusal, monkeypatch) -> House:
     """A house on a machine that gives out no user namespaces."""
-    if subprocess.run([*SWITCHED_OFF, "true"], capture_output=True, check=False).returncode:
+    within, _ = refusal
+    if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no user namespace can be had to switch them off in")
-    monkeypatch.setattr(scenarios, "COMMAND", [*SWITCHED_OFF, *scenarios.COMMAND])
+    assert subprocess.run([*within, "unshare", "-U", "true"], capture_output=True, check=False).returncode
+    monkeypatch.setattr(scenarios, "COMMAND", [*within, *scenarios.COMMAND])
     (house.project / "seen").write_text("here")
     return house
 
 
-def test_nothing_runs_without_the_users_word(refusing: House):
+def test_nothing_runs_without_the_users_word(refusing: House, refusal):
     done = refusing.acts(*TOUCH, flags=("--permission-mode", "acceptEdits", "--allowedTools", "Bash"))
     assert not (refusing.project / "ran").exists()
-    assert "switched off" in done.results[0]
+    assert refusal[1] in done.results[0]
     assert "here" in done.results[1]  # the file tools need no sandbox
     assert (done.lines[0]["sandbox"], done.result["sandbox"]) == ("full", "full")
 
 
-def test_a_session_may_want_to_fail_at_once(refusing: House):
+def test_a_session_may_want_to_fail_at_once(refusing: House, refusal):
     refusing.settings(sandbox={"failIfUnavailable": True})
     done = refusing.acts(call("Read", file_path="seen"))
     assert (done.code, done.asked) == (1, [])
     assert (len(done.lines), done.result["terminal_reason"]) == (1, "turn_setup_failed")
-    assert "user.max_user_namespaces" in done.err
+    assert refusal[1] in done.err
 
 
 @pytest.mark.skipif(landlocked.abi() < landlocked.OLDEST, reason="this kernel has no Landlock of version 3")

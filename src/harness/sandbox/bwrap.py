@@ -34,7 +34,6 @@ class Layer(Enum):
     HIDDEN_DIR = auto()
     HIDDEN_FILE = auto()
     DENIED_DIR = auto()
-    DATA = auto()  # a file with other content
 
 
 _SECRET = {Layer.HIDDEN_DIR, Layer.HIDDEN_FILE, Layer.DENIED_DIR}
@@ -49,7 +48,6 @@ class Snapshot:
     directories: frozenset[Path]  # of the paths named here, those that are directories
     scratch: tuple[Path, ...] = ()  # /tmp, /var/tmp
     empty: tuple[Path, ...] = ()  # /run, /mnt, /media
-    kernel: tuple[Path, ...] = ()  # parts of /proc that stay writable for root
     hidden: tuple[Path, ...] = ()
     shown: tuple[Path, ...] = ()
     installation: tuple[Path, ...] = ()  # our package and interpreter: readable, never writable
@@ -57,42 +55,34 @@ class Snapshot:
     protection: Protection = field(default_factory=Protection)
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptors:
-    """Numbers of the open files that bwrap reads: the filter, and the content of each DATA layer."""
-
-    seccomp: int | None = None
-    data: Mapping[Path, int] = field(default_factory=dict)
-
-
 def arguments(
     policy: Policy,
     disk: Snapshot,
     environment: Mapping[str, str],
     cwd: Path,
-    descriptors: Descriptors = Descriptors(),
     *,
+    seccomp: int | None = None,
     overlay: bool = False,
     layers: Layers | None = None,
 ) -> list[str]:
-    """bwrap's options, without the command. `overlay`: plan mode on a bwrap that has --tmp-overlay. `layers`: the
-    plan, where it is there already."""
+    """bwrap's options, without the command. `seccomp`: the number of the open file that holds the filter. `overlay`:
+    plan mode on a bwrap that has --tmp-overlay. `layers`: the plan, where it is there already."""
     words = [*_ISOLATE, *(("--share-net",) if policy.network == "host" else ())]
     for name, value in environment.items():
         words += ["--setenv", name, value]
-    words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for path in disk.kernel:
-        words += _bind("--ro-bind", path)
+    words += ["--ro-bind", "/", "/", "--dev", "/dev"]
+    # Measured: for real root bwrap leaves /proc/sys writable (core_pattern: code as root on the host).
+    words += ["--proc", "/proc", "--remount-ro", "/proc"]
     words += ["--size", str(TMPFS_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108  the sandbox's own
     layers = plan(policy, disk, overlay=overlay) if layers is None else layers
     ordered = sorted(layers, key=lambda path: (len(path.parts), path))
     for path in ordered:
-        words += _mount(path, layers[path], descriptors)
+        words += _mount(path, layers[path])
     for link, target in disk.links.items():
         words += ["--symlink", str(target), str(link)]
     words += ["--chdir", str(cwd)]
-    if descriptors.seccomp is not None:
-        words += ["--seccomp", str(descriptors.seccomp)]
+    if seccomp is not None:
+        words += ["--seccomp", str(seccomp)]
     return words
 
 
@@ -132,7 +122,6 @@ def _protect(layers: Layers, policy: Policy, disk: Snapshot) -> None:
     pins = [parent for path in disk.installation for parent in path.parents if any(r in parent.parents for r in roots)]
     for paths, layer in (
         (pins, Layer.WRITE),
-        (disk.protection.data, Layer.DATA),
         (disk.protection.read_only, Layer.READ),
         (shut, Layer.READ),
     ):
@@ -159,7 +148,7 @@ def _bind(option: str, path: Path) -> list[str]:
     return [option, str(path), str(path)]
 
 
-def _mount(path: Path, layer: Layer, descriptors: Descriptors) -> list[str]:
+def _mount(path: Path, layer: Layer) -> list[str]:
     name = str(path)
     match layer:
         case Layer.WRITE:
@@ -178,5 +167,3 @@ def _mount(path: Path, layer: Layer, descriptors: Descriptors) -> list[str]:
             return [*_COVER, "0000", "--tmpfs", name]
         case Layer.HIDDEN_FILE:
             return ["--ro-bind", "/dev/null", name]
-        case Layer.DATA:
-            return ["--ro-bind-data", str(descriptors.data[path]), name]

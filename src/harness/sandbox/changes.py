@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import inotify
 from harness.sandbox import masks
 from harness.sandbox.policy import Policy
-from harness.sandbox.protect import ALWAYS_DIRS, scanned
+from harness.sandbox.protect import ALWAYS, scanned
 
 MOST = 5000  # directories; adding one takes a few microseconds
 _NAMES = inotify.MOVED | inotify.CREATE | inotify.DELETE | inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.ONLYDIR
@@ -51,7 +51,7 @@ class Changes:
             if len(directories) > MOST or any(not git.is_dir() or (git / "modules").exists() for git in gits):
                 self._quiet = False
                 return
-            for directory in (*directories, *(str(root / name) for name in (*ALWAYS_DIRS, ".config"))):
+            for directory in (*directories, *(str(root / name) for name in (*ALWAYS, ".config"))):
                 self._watch(directory, _NAMES)
             for git in gits:
                 for inside in (str(git), str(git / "info")):

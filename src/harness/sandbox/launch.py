@@ -117,14 +117,11 @@ class Bwrap:
             if journal:
                 refused = journal.create(disk.protection.placeholders, user)
                 disk = _without(disk, refused)
-            descriptors = bwrap.Descriptors(
-                files.add("filter", call_filter(policy)),
-                {path: files.add("data", content) for path, content in disk.protection.data.items()},
-            )
+            seccomp = files.add("filter", call_filter(policy))
             overlay = self.overlay and policy.project_readonly
             variables = _variables(policy, user[0])
             layers = bwrap.plan(policy, disk, overlay=overlay)
-            words = bwrap.arguments(policy, disk, variables, cwd, descriptors, overlay=overlay, layers=layers)
+            words = bwrap.arguments(policy, disk, variables, cwd, seccomp=seccomp, overlay=overlay, layers=layers)
             options = files.add("arguments", b"\0".join(os.fsencode(word) for word in words) + b"\0")
             command = [str(self.program), "--args", str(options), "--", *argv]
             group = cgroup.own() if user[0] == os.geteuid() else None  # another user could not join it
@@ -174,7 +171,6 @@ def _without(disk: bwrap.Snapshot, refused: frozenset[Path]) -> bwrap.Snapshot:
         disk.protection,
         read_only=[path for path in disk.protection.read_only if path not in refused],
         pinned=[path for path in disk.protection.pinned if path not in refused],
-        data={path: content for path, content in disk.protection.data.items() if path not in refused},
     )
     return dataclasses.replace(disk, protection=kept)
 

@@ -15,15 +15,16 @@ from pathlib import Path
 from harness.errors import SandboxUnavailable
 from harness.sandbox.masks import mode
 
-# Protected also when missing; never to be a link, since a link cannot be covered.
-ALWAYS_DIRS = (".harness", ".claude")
-ALWAYS_FILES = (".mcp.json",)
+# Protected also when missing; never to be a link, since a link cannot be covered. What is missing is an empty directory
+# meanwhile, `.mcp.json` too: no git sees one, so `git add -A` cannot commit it.
+ALWAYS = (".harness", ".claude", ".mcp.json")
 # Protected where they exist.
 _NAMES = """
     .vscode .idea .husky .devcontainer .config/git .gitmodules .gitconfig .bashrc .bash_profile .bash_login
     .profile .zshrc .zshenv .zprofile .envrc .npmrc .yarnrc .yarnrc.yml .pre-commit-config.yaml .ripgreprc
 """
 NAMES = tuple(_NAMES.split())
+_TOPS = frozenset(name.partition("/")[0] for name in NAMES)
 WRITABLE_WITHIN = (".claude/worktrees",)
 SKIPPED = frozenset({"node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", "target"})
 SCAN_DEPTH = 4
@@ -46,12 +47,11 @@ class Placeholder:
 @dataclass(slots=True)
 class Protection:
     """`read_only`: existing paths or placeholders. `pinned`: writable, but not to be renamed or replaced.
-    `data`: files whose content is another one inside. `sighted`: see `sightings`."""
+    `sighted`: see `sightings`."""
 
     read_only: list[Path] = field(default_factory=list)
     pinned: list[Path] = field(default_factory=list)
     placeholders: list[Placeholder] = field(default_factory=list)
-    data: dict[Path, bytes] = field(default_factory=dict)
     sighted: frozenset[Path] = frozenset()
 
     def missing(self, path: Path, content: bytes | None) -> None:
@@ -76,7 +76,6 @@ def survey(root: Path) -> Protection:
             found.read_only.append(git)
             if git.parent == root and (linked := linked_worktree(git)):
                 _worktree(*linked, found)
-    _hide_from_git(root, found)
     _check_links(found)
     found.sighted = frozenset((*entries, *bare, *_names(root)))
     return found
@@ -86,7 +85,7 @@ def _check_links(found: Protection) -> None:
     """A mount, or an entry of ours, at a link would be one at whatever the link names: a secret would be shown inside,
     a place outside of the project be writable. Raises SandboxUnavailable."""
     placed = (placeholder.path for placeholder in found.placeholders)
-    for path in {each for one in (*found.read_only, *found.pinned, *found.data, *placed) for each in (one, one.parent)}:
+    for path in {each for one in (*found.read_only, *found.pinned, *placed) for each in (one, one.parent)}:
         if os.path.islink(path):  # noqa: PTH114  many of them: no Path objects
             raise _is_link(path)
 
@@ -105,7 +104,15 @@ def scanned(root: Path) -> tuple[list[str], list[Path]]:
 
 
 def _names(root: Path) -> Iterator[Path]:
-    return (path for name in NAMES if os.path.lexists(path := root / name))
+    return (path for name in _named(root) if os.path.lexists(path := root / name))
+
+
+def _named(root: Path) -> tuple[str, ...]:
+    """The protected names that may be there: one reading of the directory instead of one question for each."""
+    try:
+        return _look(str(root)).named
+    except OSError:
+        return NAMES
 
 
 def linked_worktree(gitfile: Path) -> tuple[Path, Path] | None:
@@ -125,15 +132,15 @@ def linked_worktree(gitfile: Path) -> tuple[Path, Path] | None:
 
 
 def _configuration(root: Path, found: Protection) -> None:
-    for name in (*ALWAYS_DIRS, *ALWAYS_FILES):
+    for name in ALWAYS:
         path = root / name
         if path.is_symlink():
             raise _is_link(path)
         if not path.exists():
-            found.missing(path, None if name in ALWAYS_DIRS else b"")
+            found.missing(path, None)
         else:
             found.read_only.append(path)
-    for name in NAMES:
+    for name in _named(root):
         # Of a link the target is protected; the link itself can be replaced (a documented residual).
         if mode(root / name) and root in (path := Path(os.path.realpath(root / name))).parents:
             found.read_only.append(path)
@@ -175,6 +182,7 @@ class _Seen:
     inode: int
     git: bool
     bare: bool
+    named: tuple[str, ...]
     below: tuple[str, ...]
 
 
@@ -194,7 +202,8 @@ def _look(directory: str) -> _Seen:
             names.add(entry.name)
             if entry.name != ".git" and entry.name not in SKIPPED and entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
-    found = _Seen(state.st_ctime_ns, state.st_ino, ".git" in names, names >= _BARE, tuple(below))
+    named = tuple(name for name in NAMES if name.partition("/")[0] in names) if names & _TOPS else ()
+    found = _Seen(state.st_ctime_ns, state.st_ino, ".git" in names, names >= _BARE, named, tuple(below))
     # A change within one tick of the clock leaves the ctime as it is: what is that young is read again.
     if time.time_ns() - state.st_ctime_ns > SETTLED:
         if len(_seen) > 2 * SCAN_LIMIT:
@@ -250,27 +259,6 @@ def _worktree_config(common: Path, own: Path, found: Protection) -> None:
         found.read_only.append(path)
     elif re.search(rb"worktreeconfig", _bytes(common / "config"), re.IGNORECASE):
         found.missing(path, b"")
-
-
-def _hide_from_git(root: Path, found: Protection) -> None:
-    """Inside, placeholders that are files are on git's exclude list: `git add -A` must not commit them.
-
-    A file that is there but empty is another command's placeholder.
-    """
-    git = root / ".git"
-    names = [name for name in ALWAYS_FILES if not (root / name).exists() or not (root / name).stat().st_size]
-    common = git if git.is_dir() else (linked_worktree(git) or (None,))[0] if git.is_file() else None
-    if not names or common is None:
-        return
-    exclude = common / "info" / "exclude"
-    found.pinned.append(exclude.parent)  # renamed away, it would take with it what is mounted in it
-    if not exclude.parent.is_dir():
-        found.placeholders.append(Placeholder(exclude.parent, None))
-    if not exclude.exists():
-        found.placeholders.append(Placeholder(exclude))
-    old = _bytes(exclude)
-    lines = "".join(f"/{name}\n" for name in names).encode()
-    found.data[exclude] = old + (b"" if not old or old.endswith(b"\n") else b"\n") + lines
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Look at the disk once per command: what is there to hide, to show and to protect."""
 
+import functools
 import os
 import stat
 import sys
@@ -16,8 +17,6 @@ from harness.sandbox.protect import Protection, survey
 
 _SCRATCH = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  replaced by private ones, not used
 _EMPTY = (Path("/run"), Path("/mnt"), Path("/media"))
-# Measured: for real root bwrap leaves /proc/sys (core_pattern: code as root on the host) writable.
-_KERNEL = tuple(Path("/proc", name) for name in ("sys", "irq", "bus", "sysrq-trigger"))
 _NIXOS = Path("/run/current-system")
 _RESOLVER = Path("/run/systemd/resolve")
 
@@ -33,7 +32,6 @@ def take(policy: Policy, uid: int) -> Snapshot:
         directories=frozenset(path for path in (*hidden, *policy.deny_read) if stat.S_ISDIR(masks.mode(path))),
         scratch=_existing(_SCRATCH),
         empty=_existing(_EMPTY),
-        kernel=_existing(_KERNEL),
         hidden=tuple(hidden),
         shown=shown,
         installation=_installation(),
@@ -62,11 +60,11 @@ def _protection(policy: Policy) -> Protection:
         whole.read_only += found.read_only
         whole.pinned += found.pinned
         whole.placeholders += found.placeholders
-        whole.data |= found.data
         whole.sighted |= found.sighted
     return whole
 
 
+@functools.cache
 def _installation() -> tuple[Path, ...]:
     """The interpreter, the virtual environment and our package: what runs outside the sandbox.
 

@@ -41,7 +41,8 @@ def places(
 
 
 def content(path: Path, limit: int = LIMIT) -> bytes | None:
-    """The bytes of a regular file, None where there is none.
+    """The bytes of a regular file, None where there is none, or an empty directory: what the sandbox holds in the
+    place of a missing `.mcp.json` while a command runs.
 
     Raises:
         OSError: it is something else, cannot be read, or is larger than `limit` bytes.
@@ -51,10 +52,16 @@ def content(path: Path, limit: int = LIMIT) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor, not a path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(kind) and not os.listdir(descriptor):  # noqa: PTH208  a descriptor
+            return None
+        if not stat.S_ISREG(kind):
             raise OSError(0, "it is no regular file")
-        data = file.read(limit + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise OSError(0, f"it is larger than {limit >> 20} MiB")
     return data
