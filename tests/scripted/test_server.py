@@ -122,6 +122,8 @@ def test_arguments_come_from_what_was_read():
         ({"result": ["passed", "failed"]}, False),
         ({"any_result": "passed"}, True),
         ({"user": "please$"}, True),
+        ({"any_user": ["please", "^."]}, True),
+        ({"any_user": "passed"}, False),
         ({"system": "."}, False),
     ],
 )
@@ -135,6 +137,13 @@ def test_any_result_takes_the_newest():
     conversation = after("Read", "v1") + after("Read", "v2")[1:]
     with running(steps(step)) as server:
         assert ask(server, *conversation).json()["choices"][0]["message"]["content"] == "2"
+
+
+def test_any_user_takes_the_newest_and_finds_older_ones_too():
+    told = [{"role": "user", "content": text} for text in ("at 1 of a", "at 2", "go on")]
+    both = {"when": {"any_user": [r"at (?P<at>\d)", r"of (?P<of>\w)"]}, "text": "{{at}} of {{of}}"}
+    with running(steps(both)) as server:
+        assert ask(server, *told).json()["choices"][0]["message"]["content"] == "2 of a"
 
 
 def test_steps_are_used_up_in_order():

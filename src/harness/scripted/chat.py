@@ -49,8 +49,12 @@ class Chat:
 
     def text_of(self, *roles: str) -> str:
         """The text of the last message in one of `roles`; empty where there is none."""
+        return next(iter(self.all_of(*roles)), "")
+
+    def all_of(self, *roles: str) -> list[str]:
+        """The texts of all messages in one of `roles`, the newest first."""
         pairs = zip(reversed(self.messages), reversed(self.texts), strict=True)
-        return next((text for message, text in pairs if message["role"] in roles), "")
+        return [text for message, text in pairs if message["role"] in roles]
 
     def _follow(self) -> None:
         """Walk the conversation: each call is answered once, in order, before anything else is said."""

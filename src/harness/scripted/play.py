@@ -92,6 +92,7 @@ def match(when: When, chat: Chat, number: int) -> dict[str, str] | None:
         (when.user, [user]),
         (when.result, fresh),
         (when.any_result, [result.text for result in reversed(chat.results)]),
+        (when.any_user, chat.all_of("user")),
     )
     for patterns, texts in searches:
         for pattern in patterns:

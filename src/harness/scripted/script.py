@@ -30,7 +30,8 @@ class When:
     """Which requests a step answers: every condition given must hold. Named groups become captures.
 
     `result` is searched in the results that came since the model last spoke (those of `tool` alone where it is
-    given), `any_result` in all of the conversation, the newest first.
+    given), `any_result` in all of the conversation, `any_user` in all that came in the user's name (what compaction
+    leaves does), the newest first.
     """
 
     request: int | None = None  # the nth chat request, from 1
@@ -41,6 +42,7 @@ class When:
     user: tuple[re.Pattern[str], ...] = ()
     result: tuple[re.Pattern[str], ...] = ()
     any_result: tuple[re.Pattern[str], ...] = ()
+    any_user: tuple[re.Pattern[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ def _when(table: Table) -> When:
         user=table.patterns("user"),
         result=table.patterns("result"),
         any_result=table.patterns("any_result"),
+        any_user=table.patterns("any_user"),
     )
     table.close()
     return when
@@ -299,7 +302,8 @@ def _check_answer(step: Step, table: Table) -> None:
 
 
 def _check_captures(step: Step, table: Table) -> None:
-    patterns = (*step.when.system, *step.when.user, *step.when.result, *step.when.any_result)
+    when = step.when
+    patterns = (*when.system, *when.user, *when.result, *when.any_result, *when.any_user)
     known = {"request", "user", "result", *(name for pattern in patterns for name in pattern.groupindex)}
     used = {
         "text": placeholders(step.text),
