@@ -24,6 +24,13 @@ def config_home(env: Mapping[str, str] = os.environ) -> Path:
     return Path(env.get("HOME") or Path.home()) / ".harness"
 
 
+def placeholder_journal(project: Path) -> Path:
+    """Lock and journal of what is in a project only while its commands run (`sandbox/placeholders.py`)."""
+    import hashlib  # noqa: PLC0415  many need paths, few this one
+
+    return config_home() / "sandbox" / f"{hashlib.sha256(os.fsencode(project)).hexdigest()[:24]}.lock"
+
+
 def claude_home(env: Mapping[str, str] = os.environ) -> Path:
     """Where people keep what they wrote for Claude Code: `$CLAUDE_CONFIG_DIR`, else `~/.claude`."""
     if value := env.get("CLAUDE_CONFIG_DIR"):

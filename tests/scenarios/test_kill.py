@@ -8,6 +8,7 @@ be seen here.
 
 import json
 import random
+import re
 import subprocess
 import time
 from collections import Counter
@@ -237,6 +238,8 @@ def check_journal(file: Path, shown: set[str]) -> int:
     boundaries = [entry for entry in entries if entry.get("subtype") == "compact_boundary"]
     assert len(boundaries) >= 3, "it was hardly compacted"
     assert len(past.messages) < len(past.ever) / 2
+    kept = {int(n) for n in re.findall(r"echo done:(\d+) \(ok\)", "".join(boundaries[-1]["harness"]["fold"]["texts"]))}
+    assert kept >= set(range(max(kept) - 11, max(kept) + 1)), "what was done before an earlier compaction is forgotten"
     return len(boundaries)
 
 

@@ -95,8 +95,10 @@ def test_a_call_that_was_cut_off_is_told_and_not_run_again(house: House):
         run.process.kill()
         run.process.wait()
     (file,) = house.config.rglob("*.jsonl")
+    assert (house.project / ".mcp.json").exists(), "the sandbox was killed with what it had put into the project"
     (house.project / "made").unlink()
     done = go_on(house, "-c")
+    assert list(house.project.iterdir()) == [], "it is swept, though no command was run"
     ran, not_begun = done.results
     assert "what it had done so far may remain" in ran
     assert "It has done nothing" in not_begun

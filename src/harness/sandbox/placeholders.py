@@ -2,19 +2,19 @@
 
 One file per project in our state directory is lock and journal in one. Every running sandbox holds it shared;
 whoever can have it alone sweeps what the journal names. So concurrent commands do not sweep each other's mount
-points (a mount goes away with its directory), and what a killed process left is swept by the next one.
+points (a mount goes away with its directory), and what a killed process left is swept by the next one, or when the
+next session begins: it may run no command.
 """
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.paths import config_home
+from harness.paths import placeholder_journal
 from harness.sandbox.protect import Placeholder
 
 _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
@@ -29,10 +29,9 @@ def hold(project: Path, *, create: bool = True) -> "Iterator[Journal | None]":
     if not create:
         yield None
         return
-    directory = config_home() / "sandbox"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = hashlib.sha256(os.fsencode(project)).hexdigest()[:24]
-    descriptor = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = placeholder_journal(project)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _sweep_if_alone(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -40,6 +39,15 @@ def hold(project: Path, *, create: bool = True) -> "Iterator[Journal | None]":
             yield Journal(descriptor)
         finally:
             _sweep_if_alone(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(project: Path) -> None:
+    """Remove what a process that was killed left, unless a sandbox of the project lives. Raises OSError."""
+    descriptor = os.open(placeholder_journal(project), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _sweep_if_alone(descriptor)
     finally:
         os.close(descriptor)
 

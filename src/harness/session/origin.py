@@ -182,7 +182,13 @@ def _private_directory() -> Path:
 
 
 async def tidied(options: SessionOptions, chosen: Settings) -> None:
-    """Delete, once a day and in a thread, the sessions that are older than the person keeps them."""
+    """Remove what a process that was killed left in the project; delete, once a day and in a thread, the sessions that
+    are older than the person keeps them."""
+    with contextlib.suppress(OSError):
+        if paths.placeholder_journal(options.cwd.resolve()).stat().st_size:
+            from harness.sandbox import placeholders  # noqa: PLC0415  a killed process is rare
+
+            placeholders.sweep(options.cwd.resolve())
     home = paths.config_home(options.env)
     with contextlib.suppress(OSError):
         if time.time() - (home / "projects" / SWEPT).stat().st_mtime < DAY:
