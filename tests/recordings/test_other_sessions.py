@@ -62,3 +62,14 @@ def test_what_came_from_outside_is_taken_from_the_session(
     assert "-Be kind." in capsys.readouterr().out
     with pytest.raises(UsageError, match="Sub-agents"):
         main([ID, "--against", str(house.base / "kept"), "--run-tools"])
+
+
+def test_a_session_of_an_agent_is_run_again_as_that_agent(house: House, capsys: pytest.CaptureFixture[str]):
+    agents = house.home / ".claude" / "agents"
+    agents.mkdir(parents=True)
+    (agents / "judge.md").write_text("---\nname: judge\ndescription: d\ntools: Bash\n---\nYou judge.")
+    flags = (*STREAM, *BYPASS, "--record", str(house.base / "kept"))
+    house.ask({"calls": [bash("pwd")]}, {"text": "Yes."}, flags=(*flags, "--session-id", ID, "--agent", "judge"))
+    house.ask({"text": "Still yes."}, flags=(*flags, "--resume", ID))
+    assert main([ID, "--against", str(house.base / "kept")]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out == "3 requests, all identical\n"

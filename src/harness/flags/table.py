@@ -116,7 +116,11 @@ def _add_for_programs(p: argparse.ArgumentParser) -> None:
     add("--json-schema", metavar="JSON", help="hold the answer to a JSON Schema: structured_output in the result")
     add("--mcp-config", nargs="+", action="extend", default=[], metavar="FILE|JSON", help="MCP servers to start")
     add("--strict-mcp-config", action="store_true", help="no other MCP servers than those of --mcp-config")
-    add("--agent", metavar="NAME", help="be that agent: its prompt, tools, model and mode, where no flag says else")
+    add(
+        "--agent",
+        metavar="NAME",
+        help="be that agent: its prompt, tools, model and mode, where no flag says else; --agent= when resumed: none",
+    )
     add("--agents", metavar="JSON", help='agents for this session: {"NAME": {"description": "...", "prompt": "..."}}')
     add("--verbose", action="store_true", help="with text: each step on stderr, too; stream-json is always complete")
     add("--debug", metavar="=WHAT", help="say on stderr what happens; =request,tool or =!hook: only that, or not that")

@@ -77,7 +77,10 @@ async def rigged(
     """Raises HarnessError: options or settings that cannot be used."""
     options = replace(options, persist=False, record=None, mode=options.mode or _mode(plan))
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
-    options = as_agent(options, chosen)
+    if options.agent is None:
+        options = replace(as_agent(replace(options, agent=_agent(plan)), chosen, again=True), model=options.model)
+    else:
+        options = as_agent(options, chosen)
     connected, model = _connection(plan, against, options, chosen)
     transport = against if isinstance(against, Cassette) else None
     interrupt, feeds = Interrupt(), Feeds(plan)
@@ -158,6 +161,12 @@ def _mode(plan: Plan) -> Mode | None:
     """The mode that the session began in."""
     began = next((turn.state.get("mode") for turn in plan.turns if isinstance(turn, Turn)), None)
     return next((mode for mode in MODES if mode == began), None)
+
+
+def _agent(plan: Plan) -> str | None:
+    """The agent that the session began as."""
+    began = next((turn.state.get("agent") for turn in plan.turns if isinstance(turn, Turn)), None)
+    return began if isinstance(began, str) else None
 
 
 @asynccontextmanager

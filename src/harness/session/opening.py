@@ -27,13 +27,10 @@ async def open_session(options: SessionOptions, provider: Provider | None = None
         HarnessError: settings, flags or environment that cannot be used, or no endpoint to talk to.
     """
     chosen = settings.load(options.cwd.resolve(), options.env, options.settings)
-    if options.agent is not None:
-        from harness.session.persona import as_agent  # noqa: PLC0415  seldom asked for
-
-        options = as_agent(options, chosen)
     require_sandbox(options, chosen)
     told: list[Told] = []
     begun, session = origin(options, chosen), None
+    options = begun.options
     connect_classifier: Callable[[], Awaitable[Provider]] | None = None
     try:
         async with anyio.create_task_group() as tasks:

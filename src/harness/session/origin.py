@@ -26,8 +26,12 @@ SWEPT = ".swept"  # a file whose time says when the last sweep was
 
 @dataclass(slots=True)
 class Origin:
-    """A session's id, its file (None: nothing is kept), what it remembers, and where its long results go."""
+    """A session's id, its file (None: nothing is kept), what it remembers, and where its long results go.
 
+    `options` are what was asked for, with what the conversation brings where that is silent.
+    """
+
+    options: SessionOptions
     id: str
     home: Path
     file: Path
@@ -36,20 +40,14 @@ class Origin:
     results: Path
     private: Path | None  # a directory that goes with the session
     notices: list[Notice]
-
-    def options(self, options: SessionOptions) -> SessionOptions:
-        """The options with what the conversation brings where they are silent. Rights are not brought back."""
-        mode = self.past.state.get("mode")
-        if options.mode is None and mode in MODES and mode not in {"plan", "bypassPermissions"}:
-            return replace(options, mode=mode)
-        return options
+    of_agent: bool  # the model asked for is but that of the agent that the session was held as
 
     def wished(self, made: Connection) -> Connection:
         """What to connect to: a conversation keeps its model where nobody names another, at the same endpoint."""
-        if made.model is not None or not made.base_url:
+        if (made.model is not None and not self.of_agent) or not made.base_url:
             return made
         same = self.past.state.get("endpoint") == shown_url(normal_base_url(made.base_url))
-        return replace(made, model=self.past.state.get("model")) if same else made
+        return replace(made, model=self.past.state.get("model") or made.model) if same else made
 
     def close(self) -> None:
         if self.journal:
@@ -64,7 +62,7 @@ def origin(options: SessionOptions, chosen: Settings) -> Origin:
     """Find, lock and read what the session is to go on with.
 
     Raises:
-        UsageError: there is no such conversation, or it cannot be cut there.
+        UsageError: there is no such conversation, it cannot be cut there, or its agent is gone.
         HarnessError: another process is in it, or its file cannot be used.
     """
     start, cwd, home = options.start.checked(), options.cwd.resolve(), paths.config_home(options.env)
@@ -82,15 +80,46 @@ def origin(options: SessionOptions, chosen: Settings) -> Origin:
     if start.session_id and file.exists():
         raise UsageError(f"--session-id {session_id}: it is there already.", f"Go on with it: --resume {session_id}")
     try:
-        past = _past(old, start, journal, file, session_id, notices) if old else Past()
+        past = _past(old, start, journal, notices) if old else Past()
+        brought = _brought(options, past, chosen, notices)  # before anything is copied: it may be refused
+        if journal and old:
+            _follow(past, start, journal, old)
         if journal and start.name:
             journal.rename(start.name)
             past.title = start.name
-    except OSError as error:
-        raise HarnessError(f"The session file {error.filename or file} cannot be used: {error.strerror}.") from error
+    except BaseException as error:
+        if journal:
+            journal.close()
+        if isinstance(error, OSError):
+            text = f"The session file {error.filename or file} cannot be used: {error.strerror}."
+            raise HarnessError(text) from error
+        raise
     results = file.with_suffix("") / "tool-results"
     private = None if keeps else _private_directory()
-    return Origin(session_id, home, file, journal, past, private or results, private, notices)
+    of_agent = options.agent is None and options.model is None and not chosen.of("managed", "model")
+    return Origin(brought, session_id, home, file, journal, past, private or results, private, notices, of_agent)
+
+
+def _brought(asked: SessionOptions, past: Past, chosen: Settings, notices: list[Notice]) -> SessionOptions:
+    """What was asked for, with what the conversation brings where that is silent: mode and agent, but no rights.
+
+    Raises:
+        UsageError: there is no such agent, or no longer.
+    """
+    mode, agent, options = past.state.get("mode"), past.state.get("agent"), asked
+    if asked.agent:
+        from harness.session.persona import as_agent  # noqa: PLC0415  seldom asked for
+
+        options = as_agent(options, chosen)
+    if options.mode is None and mode in MODES and mode not in {"plan", "bypassPermissions"}:
+        options = replace(options, mode=mode)
+    if asked.agent is None and agent and isinstance(agent, str):
+        from harness.session.persona import as_agent  # noqa: PLC0415
+
+        options = as_agent(replace(options, agent=agent), chosen, again=True)
+        text = f"Going on as the agent {agent}, as before (--agent= is none)."
+        notices.append(Notice(level="info", cause="agent", text=text))
+    return options
 
 
 def _old(start: Start, options: SessionOptions, home: Path, cwd: Path, notices: list[Notice]) -> Path | None:
@@ -109,8 +138,8 @@ def _old(start: Start, options: SessionOptions, home: Path, cwd: Path, notices: 
     return found.path if found else None
 
 
-def _past(old: Path, start: Start, journal: Journal | None, file: Path, session_id: str, notices: list[Notice]) -> Past:
-    """What the old file comes to; and the journal stands behind it."""
+def _past(old: Path, start: Start, journal: Journal | None, notices: list[Notice]) -> Past:
+    """What the old file comes to."""
     if journal and not start.fork:
         journal.lock()  # before it is read: what another process is writing would be missed
     with old.open(encoding="utf-8", errors="replace", newline="\n") as lines:
@@ -120,18 +149,21 @@ def _past(old: Path, start: Start, journal: Journal | None, file: Path, session_
     if past.torn:
         text = f"The session file ended within a line: the last {past.torn} characters, never finished, are dropped."
         notices.append(Notice(level="warning", cause="journal", text=text))
-    if journal and start.fork:
+    return past
+
+
+def _follow(past: Past, start: Start, journal: Journal, old: Path) -> None:
+    """The journal stands behind the old file, or behind a copy of it."""
+    if start.fork:
         from harness.journal import store  # noqa: PLC0415
 
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        store.copy(old, file, session_id, start.at or None)
+        journal.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store.copy(old, journal.path, journal.entries.session_id, start.at or None)
         past.title = store.copied(past.title)
         journal.lock()
-    if journal:
-        journal.follow(past)
-        if start.at and not start.fork:
-            journal.back_to(past.leaf)
-    return past
+    journal.follow(past)
+    if start.at and not start.fork:
+        journal.back_to(past.leaf)
 
 
 def _check_cut(old: Path, start: Start, past: Past) -> None:

@@ -56,7 +56,6 @@ class Session:
         self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup, origin: Origin
     ) -> None:
         self.id, self.origin, results = origin.id, origin, origin.results
-        options = origin.options(options)
         self._options, self.models, self.tasks = options, Models(provider), tasks
         self.connect_classifier: Callable[[], Awaitable[Provider]] | None = None
         self.said: list[str] = []  # by the person: what auto mode's classifier is shown
@@ -335,7 +334,7 @@ class Session:
     def _live(self) -> dict[str, Any]:
         """What is kept beside the messages, and comes back with them when the session is gone on with."""
         context, model = self._deps.calls.context, self.models.now.model
-        kept = {"mode": self.mode, "model": model.id, "endpoint": model.endpoint}
+        kept = {"mode": self.mode, "model": model.id, "endpoint": model.endpoint, "agent": self._options.agent}
         return {**kept, "cwd": str(context.cwd), "todos": [dict(todo) for todo in context.todos]}
 
     def _init(self) -> dict[str, Any]:
