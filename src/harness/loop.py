@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -304,6 +304,8 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
         return  # nothing could be made to fit, or the person has had enough meanwhile
     step, asked = Step(), time.monotonic()
     request = _request(state, deps)
+    if deps.contract and turn.requests and (due := deps.contract.due(state.messages)):
+        request = replace(request, force=due)
     turn.requests += 1
     state.rewritten = False
     yield StreamRequestStart(

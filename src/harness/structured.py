@@ -1,16 +1,19 @@
 """An answer held to a JSON Schema: given by a tool made of the schema, or as JSON text; checked, and asked for again.
 
-The tool works with every model that can call one, and its errors come back as any tool's do.
+The tool works with every model that can call one, and its errors come back as any tool's do. The request that asks
+again forces the call (`due`), which makes servers that can decode it by the schema; the first ones leave the model
+free to work.
 """
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from harness.effects import Effect
 from harness.errors import ToolError
-from harness.messages import Text, User
+from harness.messages import Assistant, HistoryMessage, Text, ToolResult, User
 
 NAME = "StructuredOutput"
 TRIES = 5  # answers that do not fit
@@ -24,6 +27,7 @@ class Contract:
         self._schema = schema
         self._wrapped = schema.get("type") != "object"  # a call's arguments are an object
         self._found: list[Any] = []
+        self._again: User | None = None  # what asked for it again, the last time
         self.tries = 0
 
     def begin(self) -> None:
@@ -64,13 +68,30 @@ class Contract:
     def read(self, text: str) -> User | None:
         """The model ended with text: take it if it is the answer; else what to tell the model."""
         try:
-            problems = self.offer(json.loads(_unfenced(text)))
+            problems = self.offer(self._unwrapped(json.loads(_unfenced(text))))
         except (ValueError, RecursionError):
             self.tries += 1
             problems = ["it is not JSON"]
         if not problems:
             return None
-        return User((Text(f"Give the answer by calling {NAME}. What you wrote does not do: {'; '.join(problems)}."),))
+        told = f"Give the answer by calling {NAME}. What you wrote does not do: {'; '.join(problems)}."
+        self._again = User((Text(told),))
+        return self._again
+
+    def due(self, messages: Sequence[HistoryMessage]) -> str:
+        """The tool's name where the model's last message was to give the answer and did not: it is asked for again."""
+        since = list(takewhile(lambda message: not isinstance(message, Assistant), reversed(messages)))
+        if any(message is self._again for message in since):
+            return NAME
+        last = messages[len(messages) - len(since) - 1] if len(since) < len(messages) else None
+        given = {call.id for call in last.calls if call.name == NAME} if isinstance(last, Assistant) else set()
+        failed = any(isinstance(m, ToolResult) and m.is_error and m.call_id in given for m in since)
+        return NAME if failed else ""
+
+    def _unwrapped(self, value: Any) -> Any:
+        """A server that holds text to the tool's parameters gives the answer in their wrapping."""
+        inside = isinstance(value, dict) and value.keys() == {"value"} and self._wrapped
+        return value["value"] if inside and self.problems(value) else value
 
     # The tool
 

@@ -8,6 +8,9 @@ import pytest
 
 from harness.commands.replay import main
 from harness.errors import UsageError
+from harness.providers.profile import today
+from harness.scripted.script import steps
+from harness.scripted.server import running
 from tests.scenarios.house import BYPASS, STREAM, House, bash, call
 
 ID = "22222222-2222-4222-8222-222222222222"
@@ -73,3 +76,20 @@ def test_a_session_of_an_agent_is_run_again_as_that_agent(house: House, capsys: 
     house.ask({"text": "Still yes."}, flags=(*flags, "--resume", ID))
     assert main([ID, "--against", str(house.base / "kept")]) == 0, capsys.readouterr().out
     assert capsys.readouterr().out == "3 requests, all identical\n"
+
+
+def test_an_answer_that_a_kind_of_server_was_forced_to(house: House, capsys: pytest.CaptureFixture[str]):
+    """What is known of the server decides how; the replay knows it from the recording."""
+    schema = ("--json-schema", '{"type": "object", "required": ["n"]}')
+    tables = ({"text": "Done."}, {"calls": [call("StructuredOutput", n=1)]})
+    with running(steps(*tables)) as server:
+        known = {"profile": {"server": "llama.cpp", "context_window": 131072, "probed": today()}}
+        learnt = house.home / ".cache/harness/learnt.json"
+        learnt.parent.mkdir(parents=True)
+        learnt.write_text(json.dumps({f"{server.url} scripted": known}))
+        record = ("--record", str(house.base / "kept"), "--session-id", ID)
+        done = house.run("-p", *STREAM, *record, *schema, "go", url=server.url)
+    assert done.result["structured_output"] == {"n": 1}
+    assert [asked.body.get("tool_choice") for asked in server.requests] == [None, "required"]
+    code = main([ID, "--against", str(house.base / "kept"), *schema])
+    assert code == 0, capsys.readouterr().out

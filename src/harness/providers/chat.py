@@ -94,7 +94,11 @@ class ChatProvider:
 
     @property
     def only_offered(self) -> bool:
-        return bool(self.profile) and self.profile is not None and self.profile.server == "llama.cpp"
+        return self._server == "llama.cpp"
+
+    @property
+    def _server(self) -> str:
+        return self.profile.server if self.profile else self._options.server
 
     @property
     def quirks(self) -> Quirks:
@@ -147,7 +151,9 @@ class ChatProvider:
             if told is None and not self._worth_retrying(failure, tries):
                 told = self._fall_back(failure)
                 if told is None:
-                    raise await self._explained(failure) from failure
+                    from harness.providers.explain import explained  # noqa: PLC0415  only when all failed
+
+                    raise await explained(failure, self._options, self._model, self.models) from failure
                 tries = 0
             if told is not None:
                 yield told
@@ -251,8 +257,17 @@ class ChatProvider:
             quirks.output_limit: dump(output) if output else b"",
             "reasoning_effort": dump(effort) if effort else b"",
         }
+        if forced := self._forced(request):
+            fields[forced[0]] = forced[1]
         sent = (dump(k) + b":" + v for k, v in fields.items() if v and k not in quirks.dropped)
         return b"{" + b",".join(sent) + b"}"
+
+    def _forced(self, request: Request) -> tuple[str, bytes] | None:
+        if not request.force:
+            return None
+        from harness.providers.forcing import forced  # noqa: PLC0415  seldom asked for
+
+        return forced(request, self._encoder.quirks, self._server)
 
     def _checked(self, request: Request) -> Told | None:
         """A request that does not begin with the one before costs the server its cache: never unsaid."""
@@ -279,7 +294,12 @@ class ChatProvider:
             if request.max_output is None or room < request.max_output:
                 told = Told("max_output", f"The answer is limited to {room} tokens: the window holds {limit}.")
                 return replace(request, max_output=room), told
-        learnt = learn(self._encoder.quirks, failure.fix)
+        fix = failure.fix
+        if forced := self._forced(request):
+            from harness.providers.forcing import refused  # noqa: PLC0415
+
+            fix = f"drop_param:{forced[0]}" if refused(failure, forced[0]) else fix
+        learnt = learn(self._encoder.quirks, fix)
         if learnt is None:
             return request, None
         self._encoder.quirks, what = learnt
@@ -318,27 +338,3 @@ class ChatProvider:
     def _known_quirks(self) -> Quirks:
         file = self._options.learnt_file
         return quirk_store.load(file, self._model.endpoint, self._model.id) if file else Quirks()
-
-    async def _explained(self, failure: ProviderError) -> ProviderError:
-        """The failure with the mend that fits this endpoint."""
-        at, name = self._model.endpoint, self._options.key_name
-        if failure.kind == "auth":
-            mend = f"{name} holds a key that it does not take" if self._options.api_key else f"no {name} is set"
-            return ProviderError(
-                "auth", f"{failure.what} ({at})", f"{mend}: set it to a key for {at}.", status=failure.status
-            )
-        if failure.kind != "not_found":
-            return failure
-        try:
-            served = await self.models()
-        except ProviderError:
-            served = []
-        if not served:
-            mend = f"Check the base URL {at}: most end in /v1."
-            return ProviderError("not_found", f"{failure.what} ({at})", mend, status=failure.status)
-        return ProviderError(
-            "not_found",
-            f"The server at {at} has no model {self._model.id!r}.",
-            f"It has: {', '.join(served[:30])}. Choose with --model NAME or OPENAI_MODEL.",
-            status=failure.status,
-        )

@@ -40,6 +40,7 @@ class Options:
     idle_timeout: float = IDLE
     max_retries: int = 10
     learnt_file: Path | None = None  # where what servers teach is remembered
+    server: str = ""  # its kind, where nobody asks it
     apart: bool = False  # deltas one by one, as the server cut them, and not as the network brought them
     record: Path | None = None  # a directory for every request and answer
 

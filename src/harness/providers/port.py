@@ -32,6 +32,7 @@ class Request:
     max_output: int | None = None
     rewritten: bool = False  # on purpose, and said: it does not begin with the request before
     side: bool = False  # beside the conversation: the next request does not continue this one
+    force: str = ""  # the tool whose call the answer must be, where the server can be held to it
 
 
 @dataclass(frozen=True, slots=True)

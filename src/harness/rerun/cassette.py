@@ -62,6 +62,15 @@ class Cassette(httpx.AsyncBaseTransport):
     def base_url(self) -> str:
         return self.exchanges[0].url.removesuffix("/chat/completions")
 
+    @property
+    def server(self) -> str:
+        """The kind of the server that answered, as far as a request shows it: an answer is forced in another way by
+        each (`providers.forcing`)."""
+        bodies = [json.loads(each.body) for each in self.exchanges]
+        if any("response_format" in body for body in bodies):
+            return "Ollama"
+        return "llama.cpp" if any(body.get("tool_choice") == "required" for body in bodies) else ""
+
     def tools(self) -> list[dict[str, Any]]:
         """The specs in the first request."""
         found = json.loads(self.exchanges[0].body).get("tools") or []

@@ -140,6 +140,7 @@ def _connection(plan: Plan, against: Cassette | str, options: SessionOptions, ch
     if isinstance(against, Cassette):
         made = connection(replace(options, base_url=against.base_url, endpoint=None), chosen)
         made = replace(made, api_key=None, headers={}, ca_file=None, proxy=None, learnt_file=None)
+        made = replace(made, server=against.server)
         return made, against.exchanges[0].model
     made = connection(replace(options, base_url=normal_base_url(against), endpoint=None), chosen)
     return made, options.model or next((turn.model for turn in plan.turns if isinstance(turn, Turn)), "")
