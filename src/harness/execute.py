@@ -32,7 +32,7 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
     prepared = prepare(call, calls)  # now, not when the call came: an earlier one may have changed the directory
     verdict = NOTHING
     if calls.hooks and not prepared.problem:
-        async with aclosing(calls.hooks.before(prepared.call)) as asked:
+        async with aclosing(calls.hooks.before(prepared.call, prepared.effects)) as asked:
             async for said in asked:
                 if isinstance(said, Verdict):
                     verdict = said
@@ -124,7 +124,8 @@ async def _whoever(prepared: Prepared, decision: Ask, calls: Calls) -> AsyncGene
     """Hooks may answer in the person's place; else the person does, if there is one. The last item is the answer."""
     verdict = NOTHING
     if calls.hooks:
-        async with aclosing(calls.hooks.in_place_of_a_person(prepared.call, _updates(decision))) as said:
+        call, effects = prepared.call, prepared.effects
+        async with aclosing(calls.hooks.in_place_of_a_person(call, effects, _updates(decision))) as said:
             async for item in said:
                 if isinstance(item, Verdict):
                     verdict = item
@@ -239,7 +240,8 @@ async def _run(prepared: Prepared, calls: Calls, before: Verdict) -> AsyncGenera
         end = ToolEnd(_failed(call, "The tool ended without a result."))
     verdict = NOTHING
     if calls.hooks:
-        async with aclosing(calls.hooks.after(call, end.result, time.monotonic() - began)) as asked:
+        seconds = time.monotonic() - began
+        async with aclosing(calls.hooks.after(call, prepared.effects, end.result, seconds)) as asked:
             async for answer in asked:
                 if isinstance(answer, Verdict):
                     verdict = answer

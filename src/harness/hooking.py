@@ -13,6 +13,7 @@ from harness.hooks.verdict import Verdict
 from harness.loop import Deps, asked
 from harness.messages import Mode
 from harness.options import SessionOptions
+from harness.permit import Permit
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def opened(
     options: SessionOptions,
     chosen: Settings,
     confinement: Confinement,
+    permit: Permit,
     tasks: TaskGroup,
     base: Callable[[], Mapping[str, Any]],
 ) -> "tuple[Hooks | None, list[str]]":
@@ -43,7 +45,8 @@ def opened(
         mode: Mode = base()["permission_mode"]
         return confinement.policy(mode)
 
-    place = Place(options.cwd.resolve(), policy, lambda: str(base()["session_id"]), confinement.sandboxed)
+    session_id = lambda: str(base()["session_id"])  # noqa: E731
+    place = Place(options.cwd.resolve(), policy, session_id, lambda: permit.roots, confinement.sandboxed)
     return made(chosen, options.hooks, place, tasks, base)
 
 

@@ -182,8 +182,7 @@ def _rules(layer: "Layer") -> Rules:
     warnings: list[RuleWarning] = []
     for behavior in BEHAVIORS:
         for text, line in layer.lines(f"permissions.{behavior}"):
-            where = f"{layer.name}:{line}" if line and layer.source != "flag" else layer.name
-            rule, warning = parse_rule(text, behavior, layer.source, layer.base, where=where)
+            rule, warning = parse_rule(text, behavior, layer.source, layer.base, where=layer.where(line))
             pools[behavior] += [rule] if rule else []
             warnings += [warning] if warning else []
     return Rules(tuple(pools["deny"]), tuple(pools["ask"]), tuple(pools["allow"]), tuple(warnings))

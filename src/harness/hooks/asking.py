@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
+from harness.effects import Effect
 from harness.events import Event, Notice, Progress, System
 from harness.hooks.handler import Handler, HookFailed, Json, Ran
 from harness.hooks.verdict import Verdict, merged, refusal
@@ -53,26 +53,24 @@ class Hooks:
         return [handler for handler in self._handlers if handler.event == event and handler.matches(subject)]
 
     def about_call(self, tool: str) -> bool:
-        """Whether any hook wants to know of a call of this tool: such a call is not started ahead."""
+        """Whether any hook may want to know of a call of this tool: such a call is not started ahead."""
         return any(self.matching(event, tool) for event in CALL_EVENTS)
 
-    async def before(self, call: ToolCall) -> AsyncGenerator[Event | Verdict, None]:
+    def before(self, call: ToolCall, effects: Sequence[Effect]) -> AsyncGenerator[Event | Verdict, None]:
         """PreToolUse: what hooks say of a call that could run."""
         fields = {**_fields(call), "tool_use_id": call.id}
-        async with aclosing(self.ask("PreToolUse", call.name, call.id, **fields)) as answers:
-            async for item in answers:
-                yield item
+        return self._ask(self._concerned("PreToolUse", call, effects), "PreToolUse", call.id, fields)
 
-    async def in_place_of_a_person(
-        self, call: ToolCall, suggestions: Sequence[Mapping[str, Any]]
+    def in_place_of_a_person(
+        self, call: ToolCall, effects: Sequence[Effect], suggestions: Sequence[Mapping[str, Any]]
     ) -> AsyncGenerator[Event | Verdict, None]:
         """PermissionRequest: hooks may answer what a person would be asked."""
         fields = {**_fields(call), **({"permission_suggestions": list(suggestions)} if suggestions else {})}
-        async with aclosing(self.ask("PermissionRequest", call.name, call.id, **fields)) as answers:
-            async for item in answers:
-                yield item
+        return self._ask(self._concerned("PermissionRequest", call, effects), "PermissionRequest", call.id, fields)
 
-    async def after(self, call: ToolCall, result: ToolResult, seconds: float) -> AsyncGenerator[Event | Verdict, None]:
+    def after(
+        self, call: ToolCall, effects: Sequence[Effect], result: ToolResult, seconds: float
+    ) -> AsyncGenerator[Event | Verdict, None]:
         """PostToolUse, or PostToolUseFailure where the call failed."""
         event = "PostToolUseFailure" if result.is_error else "PostToolUse"
         fields = {**_fields(call), "tool_use_id": call.id, "duration_ms": round(seconds * 1000)}
@@ -80,15 +78,25 @@ class Hooks:
             fields |= {"error": result.text, "is_interrupt": False}
         else:
             fields["tool_response"] = result.text if result.data is None else result.data
-        async with aclosing(self.ask(event, call.name, call.id, **fields)) as answers:
-            async for item in answers:
-                yield item
+        return self._ask(self._concerned(event, call, effects), event, call.id, fields)
 
-    async def ask(
-        self, event: str, subject: str = "", call_id: str | None = None, **fields: Any
+    def ask(self, event: str, subject: str = "", **fields: Any) -> AsyncGenerator[Event | Verdict, None]:
+        """Ask about what is no call; the last thing yielded is the `Verdict`."""
+        return self._ask(self.matching(event, subject), event, None, fields)
+
+    def _concerned(self, event: str, call: ToolCall, effects: Sequence[Effect]) -> list[Handler]:
+        """Those that are asked about this call; what an unsure one allows does not count."""
+        found: list[Handler] = []
+        for handler in self.matching(event, call.name):
+            sure = handler.concerns(call, effects) if handler.concerns else "yes"
+            if sure != "no":
+                found.append(handler if sure == "yes" else replace(handler, only_narrows=True))
+        return found
+
+    async def _ask(
+        self, handlers: Sequence[Handler], event: str, call_id: str | None, fields: Mapping[str, Any]
     ) -> AsyncGenerator[Event | Verdict, None]:
-        """Ask; the last thing yielded is the `Verdict`. A hook without an answer in time has decided nothing."""
-        handlers = self.matching(event, subject)
+        """The last thing yielded is the `Verdict`. A hook without an answer in time has decided nothing."""
         given = {**self._base(), **self.agent, "hook_event_name": event, **fields}
         for handler in handlers:
             if handler.background:

@@ -20,6 +20,7 @@ from harness import codec
 from harness.errors import SandboxUnavailable
 from harness.hooks.handler import HookFailed, Json, Ran, Run
 from harness.hooks.verdict import LIMIT, plain, read, refusal
+from harness.permissions import Roots
 from harness.sandbox import probe, reaper
 from harness.sandbox.launch import Launcher, Unsandboxed
 from harness.sandbox.policy import Policy
@@ -32,12 +33,13 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """Where a session's commands run. `policy` is asked at each run: the mode may have changed. `confine`: whether
-    those of a project's files are sandboxed."""
+    """Where a session's commands run. `policy` is asked at each run: the mode may have changed. `roots` are what the
+    paths of an `if` are anchored at. `confine`: whether those of a project's files are sandboxed."""
 
     project: Path
     policy: Callable[[], Policy]
     session_id: Callable[[], str]
+    roots: Callable[[], Roots]
     confine: bool = True
 
     @property

@@ -1,10 +1,12 @@
 """A handler: one thing to be asked at an event, whoever brought it."""
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from harness.effects import Effect
 from harness.hooks.verdict import Verdict
+from harness.messages import ToolCall
 
 Json = dict[str, Any]
 
@@ -24,12 +26,17 @@ class Ran:
 
 
 Run = Callable[[Json, str | None], Awaitable[Ran]]
+Concern = Literal["yes", "unsure", "no"]
+Concerns = Callable[[ToolCall, Sequence[Effect]], Concern]
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
     """`matches` says whether a tool's (agent's, source's) name is meant. `run` gets the event's input and the
     call's id; it raises `HookFailed`. Handlers with the same `key` are one. `timeout` is in seconds.
+
+    `concerns` narrows further, by what a call would do; where it is unsure the handler is asked, and its allow does
+    not count. None: all calls of the tools that `matches` means.
 
     `guards`: without an answer, what it was asked about is refused. `only_narrows`: its allow does not count,
     because whom it is for could not be read. `keeps_rights`: of a repository; it may answer, and changes neither mode
@@ -42,6 +49,7 @@ class Handler:
     run: Run
     timeout: float
     key: Hashable
+    concerns: Concerns | None = None
     guards: bool = False
     only_narrows: bool = False
     keeps_rights: bool = False

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
+from harness.hooks import condition
 from harness.hooks.command import Place, command
-from harness.hooks.handler import Handler
+from harness.hooks.handler import Concerns, Handler
 from harness.hooks.matching import BadMatcher, matcher
 from harness.settings import Settings
 from harness.settings.keys import REPOSITORY
+from harness.settings.layer import Layer
 
 TIMEOUT = 600.0  # seconds
 SUBMIT_TIMEOUT = 30.0  # a person waits for their prompt to be taken
@@ -40,60 +42,69 @@ def from_settings(chosen: Settings, place: Place, tell: Callable[[str], None]) -
                     "has no command" if written["type"] == "command" else f"of type {written['type']!r} is not run yet"
                 )
                 tell(f"{layer.name}: a {event} hook {what}.")
-                continue
-            for made in _handler(
-                event, group, written, layer.source in REPOSITORY and confined, layer.name, place, tell
-            ):
-                yield replace(made, keeps_rights=layer.source in REPOSITORY)
+            elif handler := _handler(_Written(event, group, written, layer), place, confined, tell):
+                yield handler
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One command as a settings file has it."""
+
+    event: str
+    group: Mapping[str, Any]
+    handler: Mapping[str, Any]
+    layer: Layer
+
+    def at(self, key: str, text: Any) -> str:
+        """Where the key is given this text, for people."""
+        return self.layer.where(self.layer.line(key, text) if isinstance(text, str) else 0)
 
 
 def _person(chosen: Settings, key: str) -> bool:
     return any(chosen.of(source, key) for source in ("user", "file", "flag"))
 
 
-def _handler(
-    event: str,
-    group: Mapping[str, Any],
-    written: Mapping[str, Any],
-    repository: bool,
-    where: str,
-    place: Place,
-    tell: Callable[[str], None],
-) -> Iterator[Handler]:
+def _handler(written: _Written, place: Place, confined: bool, tell: Callable[[str], None]) -> Handler | None:
+    event, group, handler = written.event, written.group, written.handler
+    repository = written.layer.source in REPOSITORY
     unreadable = False
     try:
         matches = matcher(group.get("matcher"))
     except BadMatcher as error:
+        where = written.at("matcher", group.get("matcher"))
         if event != "PreToolUse":
             tell(f"{where}: a {event} hook is never asked: {error}.")
-            return
+            return None
         # A guard that cannot say whom it guards guards all; what it would let pass without asking counts for none.
         tell(f"{where}: a PreToolUse hook is asked about every call and can only refuse or ask: {error}.")
         unreadable, matches = True, matcher(None)
-    yield Handler(
+    concerns: Concerns | None = None
+    if (rule := handler.get("if")) is not None:
+        if event not in condition.EVENTS:
+            tell(f"{written.at('if', rule)}: a {event} hook is never asked: `if` is about calls, and this is none.")
+            return None
+        concerns, problem = condition.condition(rule, written.layer.source, written.layer.base, place.roots)
+        unreadable |= concerns is None
+        if problem:
+            then = _OPEN if concerns is None else ""
+            tell(f"{written.at('if', rule)}: `if` {str(rule)[:200]!r} of a {event} hook: {problem}{then}.")
+    return Handler(
         event=event,
-        matches=_only_if(written.get("if"), matches),
-        name=_short(written["command"]),
-        run=command(event, written, place, confined=repository),
-        timeout=_timeout(event, written.get("timeout")),
-        key=json.dumps([written, group.get("matcher"), repository], sort_keys=True),
+        matches=matches,
+        name=_short(handler["command"]),
+        run=command(event, handler, place, confined=repository and confined),
+        timeout=_timeout(event, handler.get("timeout")),
+        key=json.dumps([handler, group.get("matcher"), repository and confined], sort_keys=True),
+        concerns=concerns,
         only_narrows=unreadable,
-        background=written.get("async") is True,
-        status=str(written.get("statusMessage") or ""),
+        keeps_rights=repository,
+        background=handler.get("async") is True,
+        status=str(handler.get("statusMessage") or ""),
     )
 
 
-def _only_if(rule: Any, matches: Callable[[str], bool]) -> Callable[[str], bool]:
-    """`if` narrows by a permission rule. Its tool is read; a specifier is not, so that such a hook is asked more
-    often than it says, never less."""
-    if not isinstance(rule, str) or not rule.strip():
-        return matches
-    tool = rule.partition("(")[0].strip()
-    try:
-        named = matcher(tool)
-    except BadMatcher:
-        return matches
-    return lambda subject: matches(subject) and named(subject)
+# What becomes of a hook whose `if` cannot be read: it fails open, as documented, and its allow counts for nothing.
+_OPEN = "; it is asked about every call that its matcher means, and allows none"
 
 
 def _timeout(event: str, asked: Any) -> float:

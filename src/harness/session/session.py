@@ -81,7 +81,7 @@ class Session:
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
         self._chosen = chosen
         self._notices = list(origin.notices)
-        hooks, problems = hooking.opened(options, chosen, self._confinement, tasks, self._hook_input)
+        hooks, problems = hooking.opened(options, chosen, self._confinement, self.permit, tasks, self._hook_input)
         self._notices += [Notice(level="warning", cause="hooks", text=text) for text in problems]
         self.checkpoints = beginnings.checkpoints(options, chosen, files.roots, self.id, tasks)
         calls = Calls(

@@ -1,8 +1,10 @@
 """One settings file: read once, checked key by key, with what did not count taken out and named."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,31 @@ class Layer:
             line += self.text.count("\n", start, at)
             yield item, line if at >= 0 else 0
 
+    def line(self, key: str, text: str) -> int:
+        """The first line that gives this text to a key, wherever that stands; 0 where a search does not find it."""
+        return _given(self.text, key).get(text, 0)
+
+    def where(self, line: int) -> str:
+        """The file, for people, with the line where it is known."""
+        return f"{self.name}:{line}" if line and self.source != "flag" else self.name
+
     def _found(self, item: str, start: int) -> int:
         found = self.text.find(json.dumps(item), start)
         return found if found >= 0 else self.text.find(json.dumps(item, ensure_ascii=False), start)
+
+
+@lru_cache(maxsize=8)
+def _given(text: str, key: str) -> Mapping[str, int]:
+    """What texts a key is given in a file, each with its first line; one pass, however many are asked about."""
+    found: dict[str, int] = {}
+    line, at = 1, 0
+    for match in re.finditer(rf'"{key}"\s{{0,99}}:\s{{0,99}}("(?:[^"\\]|\\.)*")', text):
+        line, at = line + text.count("\n", at, match.start(1)), match.start(1)
+        try:
+            found.setdefault(json.loads(match[1]), line)
+        except ValueError:
+            pass  # within another text
+    return found
 
 
 def read(path: Path, source: Source, base: Path) -> Layer | None:
