@@ -183,7 +183,7 @@ def test_flags_that_are_not_here_yet_are_refused_by_name(flag):
         (["-p", "q", "--include-partial-messages"], "stream-json"),
         (["-p", "q", "--output-format", "json", "--include-hook-events"], "stream-json"),
         (["-p", "q", "--replay-user-messages"], "--input-format"),
-        (["-p", "q", "--permission-prompt-tool", "mcp__a__b"], "--allowedTools"),
+        (["-p", "q", "--permission-prompt-tool", "stdio"], "--allowedTools"),
         (["-p", "q", "--autocompact", "5k"], "from 100k to 1M"),
         (["-p", "q", "--autocompact", "wide"], "from 100k to 1M"),
     ],

@@ -1,11 +1,13 @@
 """Questions to the person, answered by id: any surface, in this process or beyond a pipe, can answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import anyio
+
+from harness.events import PermissionRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,26 @@ class Answer:
 
 
 class Asks:
-    """Open questions. A question is asked (`open`), shown by a surface, answered, and waited for (`wait`)."""
+    """Open questions. A question is asked (`open`), shown by a surface, answered, and waited for (`wait`).
+
+    `put`, where it is set, puts each to a program besides, and gives what calls that off.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[anyio.Event, list[Answer]]] = {}
+        self.put: Callable[[PermissionRequest], Callable[[], None]] | None = None
 
     @contextmanager
-    def open(self, question_id: str) -> Iterator[None]:
+    def open(self, question: PermissionRequest) -> Iterator[None]:
         """Within the block the question can be answered and waited for; however it is left, it is open no more."""
-        self._open[question_id] = (anyio.Event(), [])
+        self._open[question.id] = (anyio.Event(), [])
+        call_off = self.put(question) if self.put else None
         try:
             yield
         finally:
-            del self._open[question_id]
+            del self._open[question.id]
+            if call_off:
+                call_off()
 
     def answer(self, question_id: str, answer: Answer) -> bool:
         """Answer once; False where no such question is open (answered already, or interrupted)."""

@@ -47,7 +47,7 @@ def asking(asks: Asks | None, mode: Callable[[], Mode], hold: Callable[[Answer],
         # These modes do not ask, and the list is a part of the sandbox, which no mode loosens.
         if mode() in {"dontAsk", "bypassPermissions"}:
             return None
-        with asks.open(contact.id):
+        with asks.open(question(contact, mode())):
             show(contact)
             answer: Answer = await asks.wait(contact.id)
         if answer.decision == "allow":

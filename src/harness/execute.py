@@ -14,7 +14,16 @@ from harness.asks import Answer, Asks
 from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
 from harness.effects import Reads, Runs, Writes
 from harness.errors import ToolError
-from harness.events import Denial, Event, HookPermissionResult, PermissionRequest, SubagentEvent, System, ToolProgress
+from harness.events import (
+    Denial,
+    Event,
+    HookPermissionResult,
+    PermissionRequest,
+    Progress,
+    SubagentEvent,
+    System,
+    ToolProgress,
+)
 from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
 from harness.messages import Text, ToolCall, ToolResult
 from harness.network.contact import Contact
@@ -23,6 +32,7 @@ from harness.tools.tool import Context, Inner, Output, current_call
 from harness.turn import Spent
 
 UNANSWERED = 6.0  # seconds after which Notification hooks hear of a question
+SIGNS = 5.0  # seconds between signs of life of a question that a program answers
 
 Running = AsyncGenerator[Event | Spent | ToolEnd, None]
 
@@ -168,7 +178,7 @@ def _with_memory(end: ToolEnd, prepared: Prepared, calls: Calls) -> ToolEnd:
 
 async def _ask(question: PermissionRequest, calls: Calls, asks: Asks) -> AsyncGenerator[Event | Answer, None]:
     """Put a question and wait, however long; hooks are told where nobody answers soon. The last item is the answer."""
-    with asks.open(question.id):
+    with asks.open(question):
         yield question
         answer: Answer | None = None
         with anyio.move_on_after(UNANSWERED):
@@ -180,6 +190,12 @@ async def _ask(question: PermissionRequest, calls: Calls, asks: Asks) -> AsyncGe
                 async for item in said:
                     if not isinstance(item, Verdict):
                         yield item
+        began = time.monotonic()
+        while answer is None and asks.put:  # no person sees that it is waited for
+            with anyio.move_on_after(SIGNS):
+                answer = await asks.wait(question.id)
+            if answer is None:
+                yield Progress(what=f"permission for {question.call.name}", elapsed=round(time.monotonic() - began, 1))
         yield answer or await asks.wait(question.id)
 
 

@@ -71,6 +71,7 @@ class SessionOptions:
     mcp_send: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]] | None = (
         None  # to servers that live in the program which drives us
     )
+    prompt_tool: str | None = None  # a server's tool that answers permission questions
     hooks: "tuple[Handler, ...]" = ()  # besides those of settings
     plain: bool = False  # without what files bring: hooks, definitions, memory; what flags name still counts
     no_commands: bool = False  # without skills and commands
@@ -102,6 +103,7 @@ class SessionOptions:
             agent=flags.agent,
             schema=flags.schema,
             mcp=flags.mcp,
+            prompt_tool=None if flags.prompt_tool == "stdio" else flags.prompt_tool,
             strict_mcp=flags.strict_mcp or bare or env.get("CLAUDE_CODE_SAFE_MODE") in _ON,
             model=flags.model,
             endpoint=flags.endpoint,

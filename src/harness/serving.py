@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
 
+from harness.asks import Answer, Asks
 from harness.events import Event
 from harness.loop import Deps
 from harness.mux import Mux
@@ -17,6 +18,7 @@ from harness.settings import Settings
 from harness.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from harness.mcp.prompting import PromptTool
     from harness.mcp.servers import Servers
     from harness.sandbox.policy import Policy
 
@@ -36,6 +38,9 @@ def opened(
     Raises:
         UsageError: `--mcp-config` cannot be used.
     """
+    if options.prompt_tool:  # it answers questions; it is not for the model to call
+        denied, own = removed, options.prompt_tool
+        removed = lambda names: {*denied(names), own}  # noqa: E731
     cwd = options.cwd.resolve()
     project = chosen.trust.trusted and os.path.lexists(cwd / ".mcp.json")
     if not options.mcp and not project and not any(layer.get("mcpServers") for layer in chosen.layers):
@@ -49,6 +54,23 @@ def opened(
     servers = Servers(found, toolbox, tasks, cwd, logs, removed, held=None if free else held, send=options.mcp_send)
     servers.start()
     return servers
+
+
+def prompting(
+    options: SessionOptions,
+    servers: "Servers | None",
+    asks: Asks | None,
+    tasks: TaskGroup,
+    answer: Callable[[str, Answer], bool],
+) -> "PromptTool | None":
+    """Who is put what `asks` asks, where a server's tool is to answer it."""
+    if options.prompt_tool is None or asks is None:
+        return None
+    from harness.mcp.prompting import PromptTool  # noqa: PLC0415  seldom asked for
+
+    made = PromptTool(options.prompt_tool, servers, tasks, answer)
+    asks.put = made.put
+    return made
 
 
 async def settled(servers: "Servers | None", deps: Deps) -> AsyncGenerator[Event, None]:

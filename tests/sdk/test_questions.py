@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from harness.answers import read as answer
 from harness.sdk.callbacks import handlers
-from harness.sdk.questions import answer
 from harness.sdk.wire import Wire
 from tests.scenarios.house import bash, call
 from tests.sdk.program import started

@@ -96,7 +96,7 @@ def parse(argv: Sequence[str]) -> Flags:
         schema=values.schema(given.json_schema),
         mcp=tuple(given.mcp_config),
         strict_mcp=given.strict_mcp_config,
-        prompt_tool=given.permission_prompt_tool,
+        prompt_tool=values.prompt_tool(given),
         permission_mode=values.mode(given),
         allowed=tuple(given.allowedTools),
         disallowed=tuple(given.disallowedTools),
@@ -142,8 +142,3 @@ def _refuse_for_nobody(given: argparse.Namespace) -> None:
             raise UsageError(f"{name} adds lines to stream-json.", "Add -p --output-format stream-json.")
     if given.replay_user_messages and not (driven and given.output_format == "stream-json"):
         raise UsageError("--replay-user-messages repeats what comes as lines.", "Add --input-format stream-json.")
-    if given.permission_prompt_tool and not driven:
-        raise UsageError(
-            f"--permission-prompt-tool {given.permission_prompt_tool}: without lines as input nobody can be asked.",
-            "Allow what you mean with --allowedTools, or drive it with --input-format stream-json.",
-        )

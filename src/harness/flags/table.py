@@ -110,7 +110,7 @@ def _add_for_programs(p: argparse.ArgumentParser) -> None:
     add(
         "--permission-prompt-tool",
         metavar="NAME",
-        help="who answers permission questions: stdio, with stream-json input",
+        help="who answers permission questions: a tool mcp__SERVER__TOOL, or stdio, with stream-json input",
     )
     add("--tools", metavar="LIST", help='the built-in tools to offer: "default", "" for none, or names')
     add("--json-schema", metavar="JSON", help="hold the answer to a JSON Schema: structured_output in the result")

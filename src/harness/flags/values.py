@@ -1,6 +1,7 @@
 """What the values of flags come to, or an error that says which flag and how to mend it."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,25 @@ def mode(given: argparse.Namespace) -> Mode | None:
     if asked is None:
         return None
     raise UsageError(f"--permission-mode {asked}: no such mode.", f"Use one of: {', '.join(MODES)}.")
+
+
+def prompt_tool(given: argparse.Namespace) -> str | None:
+    """Who answers permission questions: `stdio`, the program at our pipes, or the tool of an MCP server."""
+    named: str | None = given.permission_prompt_tool
+    if named is None:
+        return None
+    driven, flag = given.input_format == "stream-json", f"--permission-prompt-tool {named}"
+    if named == "stdio" and not driven:
+        raise UsageError(
+            f"{flag}: without lines as input nobody can be asked.",
+            "Allow what you mean with --allowedTools, name a tool of an MCP server, as mcp__SERVER__TOOL, or drive it "
+            "with --input-format stream-json.",
+        )
+    if named != "stdio" and not re.fullmatch(r"mcp__.+?__.+", named):
+        raise UsageError(f"{flag}: that is no tool of an MCP server.", "Name it as mcp__SERVER__TOOL.")
+    if not (given.headless or driven):
+        raise UsageError(f"{flag}: it answers where no person is, and here you are asked.", "Add -p, or drop it.")
+    return named
 
 
 def tools(value: str | None) -> tuple[str, ...] | None:

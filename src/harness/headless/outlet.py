@@ -30,6 +30,7 @@ class Outlet:
         self._unsent = bytearray()
         self._watching = False
         self._error: OSError | None = None
+        self.used = False  # something was written
 
     @property
     def failed(self) -> bool:
@@ -46,6 +47,7 @@ class Outlet:
     def write(self, text: str) -> None:
         """Raises BrokenPipeError where the reader is known to be gone, HarnessError where a disk takes no more."""
         self._check()
+        self.used = True
         if self._fd is None:
             return
         # Lone surrogates (a model's, a file's name) must not end the run: they are written escaped.

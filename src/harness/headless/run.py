@@ -103,7 +103,7 @@ class Run:
             with anyio.CancelScope() as self._whole:
                 await self._in_session(text)
         except (UsageError, OSError) as error:
-            if self.result is None and isinstance(error, UsageError | BrokenPipeError):
+            if self.result is None and self._untold(error):
                 raise
             failure = error
         except Exception as error:  # noqa: BLE001  scripts get their one result all the same
@@ -154,9 +154,16 @@ class Run:
             self.result = event
         self._output.show(event)
 
+    def _untold(self, error: Exception) -> bool:
+        """Whether this has no result: the reader has gone, or the command line cannot be used and stdout is empty.
+
+        What only servers can tell of a command line comes late: lines may have been printed by then.
+        """
+        return isinstance(error, BrokenPipeError) or (isinstance(error, UsageError) and not self.outlet.used)
+
     def _fail(self, error: Exception | None) -> None:
         """The result where the turn itself came to none."""
-        reason = "internal_error" if self._session else "turn_setup_failed"
+        reason = "internal_error" if self._session and not isinstance(error, UsageError) else "turn_setup_failed"
         if error is None:
             error = HarnessError(self.why or "Interrupted by the user.")
             reason = "aborted_streaming" if self.ended_by else "internal_error"

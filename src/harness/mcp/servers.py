@@ -69,6 +69,23 @@ class Servers:
         return [f"The MCP server {s.config.name} failed: {s.error}" for s in self._all.values() if s.status == "failed"]
 
     @property
+    def tool_names(self) -> list[str]:
+        """Of all tools of those that are connected, offered to the model or not."""
+        return [name for server in self._connected for name in map(partial(_full_name, server), server.offered.tools)]
+
+    def remote_tool(self, name: str) -> tuple[Remote, str] | None:
+        """The connection to the server that has this tool, and what the server calls it."""
+        for server in self._connected:
+            for listed in server.offered.tools:
+                if server.remote and _full_name(server, listed) == name:
+                    return server.remote, str(listed.get("name"))
+        return None
+
+    @property
+    def _connected(self) -> list[Server]:
+        return [server for server in self._all.values() if server.status == "connected"]
+
+    @property
     def listed(self) -> list[Json]:
         """As `system/init` lists them."""
         return [{"name": name, "status": server.status} for name, server in self._all.items()]
@@ -152,6 +169,10 @@ class Servers:
                 self._toolbox.add(tools.tool(server.config.name, by_name[name], remote.call), spec)
                 names.append(full)
         server.names = tuple(names)
+
+
+def _full_name(server: Server, listed: Mapping[str, Any]) -> str:
+    return tools.full_name(server.config.name, str(listed.get("name")))
 
 
 def _told(server: Server) -> Json:

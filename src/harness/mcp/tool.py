@@ -61,10 +61,10 @@ def tool(server: str, listed: Mapping[str, Any], call: Call) -> Tool:
     async def run(args: AnyInput, context: Context) -> AsyncGenerator[Output, None]:
         result: Json = {}
         try:
-            with anyio.move_on_after(_limit()) as scope:
+            with anyio.move_on_after(limit()) as scope:
                 result = await call(remote, args.model_dump(mode="json", exclude_unset=True))
             if scope.cancelled_caught:
-                raise ServerFailed(f"no answer within {_limit():g} s")
+                raise ServerFailed(f"no answer within {limit():g} s")
         except ServerFailed as error:
             raise ToolError(f"The MCP server {server} failed: {error}") from error
         yield _output(name, result, context.results)
@@ -79,7 +79,8 @@ def tool(server: str, listed: Mapping[str, Any], call: Call) -> Tool:
     )
 
 
-def _limit() -> float:
+def limit() -> float:
+    """Seconds that a call may take."""
     return _number("MCP_TOOL_TIMEOUT", int(CALL_LIMIT * 1000)) / 1000
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import anyio
 
-from harness import slash
+from harness import answers, slash
 from harness.errors import EXIT_OK, EXIT_TERMINATED, HarnessError
 from harness.events import Event, Notice, PermissionRequest, Result, SubagentEvent, UserMessage
 from harness.lines import StreamLines
@@ -212,7 +212,8 @@ class Host:
 
     async def _show(self, event: Event, mux: Mux[Item]) -> None:
         if isinstance(event, PermissionRequest):
-            self._asking[event.id] = mux.add(self._ask(event))
+            if self._options.prompt_tool is None:  # else a server's tool answers it
+                self._asking[event.id] = mux.add(self._ask(event))
             return
         if isinstance(event, Notice):
             self.wire.note(f"{event.level}: {event.text}")
@@ -260,7 +261,7 @@ class Host:
     async def _ask(self, event: PermissionRequest) -> AsyncGenerator[Item, None]:
         """Put a question to the program. Where it goes out before the answer, the program is told."""
         try:
-            said = questions.answer(await self.wire.request(questions.question(event)))
+            said = answers.read(await self.wire.request(questions.question(event)))
         except Refused as error:
             said = questions.refused(str(error))
         self.session.answer(event.id, said)

@@ -17,19 +17,32 @@ from harness.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from harness.classifier import Classifier
+    from harness.mcp.prompting import PromptTool
     from harness.mcp.servers import Servers
     from harness.structured import Contract
 
 
 async def begun(
-    deps: Deps, keeper: Keeper, toolbox: Toolbox, servers: "Servers | None", agents: Agents, notices: list[Notice]
+    deps: Deps,
+    keeper: Keeper,
+    toolbox: Toolbox,
+    servers: "Servers | None",
+    prompting: "PromptTool | None",
+    agents: Agents,
+    notices: list[Notice],
 ) -> AsyncGenerator[Event | Verdict, None]:
-    """The model's window, servers and SessionStart hooks. `notices` gets what the person should know of it."""
+    """The model's window, servers and SessionStart hooks. `notices` gets what the person should know of it.
+
+    Raises:
+        UsageError: there is no such permission prompt tool.
+    """
     if told := await deps.provider.ready():
         notices.append(notice(told))
     async with aclosing(serving.settled(servers, deps)) as waiting:
         async for event in waiting:
             yield event
+    if prompting and not deps.interrupt.requested:
+        prompting.check()
     toolbox.describe("Agent", agents.described())
     if servers:
         notices += [Notice(level="warning", cause="mcp", text=text) for text in servers.problems]

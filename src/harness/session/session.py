@@ -56,20 +56,20 @@ class Session:
         self, options: SessionOptions, chosen: Settings, provider: Provider, tasks: TaskGroup, origin: Origin
     ) -> None:
         self.id, self.origin, results = origin.id, origin, origin.results
-        self._options, self.models, self.tasks = options, Models(provider), tasks
+        self._options, self.models, self.tasks, self._cwd = options, Models(provider), tasks, options.cwd.resolve()
         self.connect_classifier: Callable[[], Awaitable[Provider]] | None = None
         self.said: list[str] = []  # by the person: what auto mode's classifier is shown
-        self._cwd = options.cwd.resolve()
         self._confinement = Confinement(options, chosen, self._cwd, results)
         files = Files((self._cwd, *self._confinement.directories))
         self._plan_file = beginnings.plan_file(options, chosen, self.id)
         roots, granted = self._confinement.roots(files.real, self._plan_file), self._confinement.granted()
         self.permit = self._confinement.follow(starting_permit(options, chosen, roots, granted), roots)
-        self._asks = Asks() if options.interactive else None
+        self._asks = Asks() if options.interactive or options.prompt_tool else None
         self._interrupt, self._running, self._begins, self._started = Interrupt(), False, True, ""  # said by hooks
         self._toolbox = Toolbox(removed_tools(self.permit.rules, TOOLS), options.tools)
         denied, held = partial(removed_tools, self.permit.rules), self._confinement.held(lambda: self.mode)
         self.servers = serving.opened(options, chosen, self._toolbox, tasks, results, denied, held)
+        self._prompting = serving.prompting(options, self.servers, self._asks, tasks, self.answer)
         ask = asking(self._asks, lambda: self.mode, self._hold)
         gate = self._confinement.gate(lambda: self.permit.rules, partial(aside, tasks), ask)
         policy = lambda: self._confinement.policy(self.mode)  # noqa: E731
@@ -79,8 +79,7 @@ class Session:
         context.seen, context.jobs = (seen := Seen()), self.background.jobs
         self.clerk = Clerk(origin.journal, self._live, seen)
         self.memory = Memory.load(beginnings.memory(options, chosen, self._cwd))
-        self._chosen = chosen
-        self._notices = list(origin.notices)
+        self._chosen, self._notices = chosen, list(origin.notices)
         hooks, problems = hooking.opened(options, chosen, self._confinement, self.permit, tasks, self._hook_input)
         self._notices += [Notice(level="warning", cause="hooks", text=text) for text in problems]
         self.checkpoints = beginnings.checkpoints(options, chosen, files.roots, self.id, tasks)
@@ -302,7 +301,8 @@ class Session:
     async def _begun(self) -> AsyncGenerator[Event, None]:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
         self._begins = False
-        beginning = life.begun(self._deps, self._keeper, self._toolbox, self.servers, self.agents, self._notices)
+        place = self._deps, self._keeper, self._toolbox, self.servers, self._prompting
+        beginning = life.begun(*place, self.agents, self._notices)
         async with aclosing(beginning) as items:
             async for item in items:
                 if isinstance(item, Verdict):
@@ -325,7 +325,7 @@ class Session:
 
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
-        facts = self._cwd, self.mode, self.sandbox_note, not self._options.interactive, allowed, self._plan_file
+        facts = self._cwd, self.mode, self.sandbox_note, self._asks is None, allowed, self._plan_file
         return prompt.environment(prompt.Facts(*facts, self._confinement.programs))
 
     def _kept(self, event: Event) -> Event:
