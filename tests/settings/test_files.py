@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import UsageError
 from harness.settings.keys import GROUPS, KEYS
+from harness.settings.places import LIMIT, file_or_json
 from tests.settings.room import Room, nested
 
 WORDS = {
@@ -184,3 +186,21 @@ def test_any_object_gives_settings_and_problems_that_name_the_file(content):
         room.committed(content)
         found = room.load()
         assert all(str(path) in p or str(room.project) in p for p in found.problems)
+
+
+@pytest.mark.parametrize("flag", ["--settings", "--mcp-config"])
+def test_a_flag_takes_a_file_or_the_json_itself(flag, tmp_path):
+    (tmp_path / "good.json").write_text('{"a": 1}')
+    (tmp_path / "large.json").write_text("{" + " " * LIMIT + "}")
+    (tmp_path / "dir").mkdir()
+    assert file_or_json(flag, ' {"a": 1}', tmp_path) == (b' {"a": 1}', None)
+    assert file_or_json(flag, "good.json", tmp_path) == (b'{"a": 1}', tmp_path / "good.json")
+    for value, why in {
+        "none.json": "there is no such file",
+        "large.json": "it is larger than 2 MiB",
+        "dir": "cannot be read",
+        "{" + " " * LIMIT + "}": f"{flag} is larger than 2 MiB",
+    }.items():
+        with pytest.raises(UsageError, match=why) as caught:
+            file_or_json(flag, value, tmp_path)
+        assert str(caught.value).startswith(flag)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from harness.errors import UsageError
 from harness.settings import Settings
-from harness.settings.places import content
+from harness.settings.places import content, file_or_json
 
 Scope = Literal["flag", "user", "project"]
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
@@ -35,7 +35,7 @@ class Config:
 def configs(
     given: Iterable[str], chosen: Settings, cwd: Path, env: Mapping[str, str], *, strict: bool = False
 ) -> list[Config]:
-    """All servers, by name: the flag's before a project's before the person's.
+    """All servers, by name: those of `given` (`--mcp-config`) before a project's before the person's.
 
     Raises:
         UsageError: what a flag gives cannot be used.
@@ -56,20 +56,11 @@ def configs(
 
 
 def _given(value: str, cwd: Path) -> Mapping[str, Any]:
-    """`--mcp-config`: its text if it begins like an object, else the file it names."""
-    where = "--mcp-config"
-    if not value.lstrip().startswith("{"):
-        where, path = f"--mcp-config {value}", cwd / Path(value).expanduser()
-        try:
-            raw = content(path)
-        except OSError as error:
-            raise UsageError(f"{where} cannot be read: {error.strerror}.", "Name a JSON file.") from None
-        if raw is None:
-            raise UsageError(f"{where}: there is no such file.", "Name a JSON file, or give JSON itself.")
-        value = raw.decode("utf-8-sig", "replace")
+    raw, path = file_or_json("--mcp-config", value, cwd)
     try:
-        return _servers(json.loads(value))
+        return _servers(json.loads(raw.decode("utf-8-sig", "replace")))
     except (ValueError, RecursionError) as error:
+        where = f"--mcp-config {path}" if path else "--mcp-config"
         raise UsageError(
             f"{where} cannot be used: {error}.", 'Give {"mcpServers": {"NAME": {"command": ...}}}.'
         ) from None

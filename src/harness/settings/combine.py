@@ -16,7 +16,7 @@ from harness.settings.endpoints import endpoints
 from harness.settings.keys import REPOSITORY
 from harness.settings.layer import Layer, limited, parsed, read
 from harness.settings.merge import effective
-from harness.settings.places import LIMIT, Place, content
+from harness.settings.places import Place, file_or_json
 from harness.settings.values import Asked, AutoMode, Settings, Status
 
 _VENDOR_MODEL = re.compile(r"(claude-.*|default|sonnet|opus|haiku|fable|best|opusplan|inherit)(\[\w+\])?\Z")
@@ -61,22 +61,9 @@ def _read(places: Iterable[Place]) -> Iterator[Layer]:
 
 
 def _given(value: str, cwd: Path) -> Layer:
-    """`--settings`: its text if it begins like an object, else the file it names."""
-    if value.lstrip().startswith("{"):
-        layer, raw = Layer("flag", "--settings", cwd), value.encode("utf-8", "replace")
-        if len(raw) > LIMIT:
-            raise UsageError("--settings is larger than 2 MiB.", "Make it smaller.")
-    else:
-        path = paths.resolve(value, cwd)
-        layer = Layer("file", str(path), path.parent)
-        try:
-            found = content(path)
-        except OSError as error:
-            raise UsageError(f"--settings {path} cannot be read: {error.strerror}.", "Name a JSON file.") from None
-        if found is None:
-            raise UsageError(f"--settings {path}: there is no such file.", "Name a JSON file, or give JSON itself.")
-        raw = found
-    layer = parsed(layer, raw)
+    """`--settings`: rules of a file start where it is, those of JSON itself where the session does."""
+    raw, path = file_or_json("--settings", value, cwd)
+    layer = parsed(Layer("file", str(path), path.parent) if path else Layer("flag", "--settings", cwd), raw)
     if layer.problems:
         raise UsageError(" ".join(layer.problems), "Correct what --settings gives.")
     return limited(layer, True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness import paths
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.settings.keys import Source
@@ -65,6 +66,27 @@ def content(path: Path, limit: int = LIMIT) -> bytes | None:
     if len(data) > limit:
         raise OSError(0, f"it is larger than {limit >> 20} MiB")
     return data
+
+
+def file_or_json(flag: str, value: str, cwd: Path) -> tuple[bytes, Path | None]:
+    """What a flag gives that takes JSON or the name of a file of it: the bytes, and the file, None for JSON itself.
+
+    Raises:
+        UsageError: the file is not there or cannot be read, or it is too large.
+    """
+    if value.lstrip().startswith("{"):
+        raw = value.encode("utf-8", "replace")
+        if len(raw) > LIMIT:
+            raise UsageError(f"{flag} is larger than {LIMIT >> 20} MiB.", "Make it smaller.")
+        return raw, None
+    path = paths.resolve(value, cwd)
+    try:
+        found = content(path)
+    except OSError as error:
+        raise UsageError(f"{flag} {path} cannot be read: {error.strerror}.", "Name a JSON file.") from None
+    if found is None:
+        raise UsageError(f"{flag} {path}: there is no such file.", "Name a JSON file, or give JSON itself.")
+    return found, path
 
 
 def repository(cwd: Path) -> Path:
