@@ -19,6 +19,8 @@ TOOLS = [
     {"name": "long", "inputSchema": {"type": "object"}},
     {"name": "die", "inputSchema": {"type": "object"}},
 ]
+ONLY = os.environ.get("ONLY", "").split()  # in their place: tools that say who serves them
+TOOLS = [{"name": name, "description": os.environ["WHO"], "inputSchema": {"type": "object"}} for name in ONLY] or TOOLS
 IMAGE = {"type": "image", "data": "aGk=", "mimeType": "image/png"}
 RESOURCE = {"type": "resource", "resource": {"uri": "file:///x", "text": "inside"}}
 
@@ -51,6 +53,8 @@ def called(name, given):
         return {"content": [text("it broke")], "isError": True}
     if name == "long":
         return {"content": [text("x" * 200_000)]}
+    if name in ONLY:
+        return {"content": [text(f"{name} of {os.environ['WHO']}")]}
     if name == "die":
         os._exit(3)
     return None
@@ -61,6 +65,7 @@ def main():
     sys.stderr.flush()
     if os.environ.get("BROKEN"):
         sys.exit(7)
+    time.sleep(float(os.environ.get("LATE", "0")))
     for line in sys.stdin:
         message = json.loads(line)
         if "id" in message:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.mcp.config import configs
+from harness.mcp.names import named
 from harness.mcp.tool import full_name
 from harness.settings import Settings
 from tests.processes import gone
@@ -225,6 +226,38 @@ def test_a_flag_that_cannot_be_used(value, tmp_path):
 def test_a_server_that_cannot_be_used_is_listed_with_its_problem(server, problem, tmp_path):
     (found,) = configs([json.dumps({"mcpServers": {"a": server}})], Settings(), tmp_path, {})
     assert problem in found.problem
+
+
+@pytest.mark.parametrize("late", ["a", "a__b"])
+def test_of_two_tools_with_one_name_the_first_has_it_whenever_it_comes(house, late):
+    def server(name: str, tools: str) -> dict[str, object]:
+        env = {"WHO": name, "ONLY": tools, "LATE": "0.7" if name == late else "0"}
+        return {"command": sys.executable, "args": [str(SERVER)], "env": env}
+
+    given = {"mcpServers": {"a__b": server("a__b", "c own"), "a": server("a", "b__c")}}
+    done = house.ask(
+        {"calls": [call("mcp__a__b__c"), call("mcp__a__b__own")]},
+        {"text": "x"},
+        flags=("--output-format", "stream-json", "--mcp-config", json.dumps(given), "--allowedTools", "mcp__a"),
+    )
+    assert done.results == ["b__c of a", "own of a__b"]
+    offered = {t["function"]["name"]: t["function"]["description"] for t in done.asked[0].body["tools"]}
+    assert (offered["mcp__a__b__c"], offered["mcp__a__b__own"]) == ("a", "a__b")
+    told = "\n".join(line["content"] for line in done.of("system", "informational"))
+    assert "mcp__a__b__c is 'b__c' of the MCP server 'a'; 'c' of 'a__b' would have the same name" in told
+
+
+def test_one_name_of_several_tools():
+    found, problems = named(
+        {"x.y": [{"name": "b"}, {"name": "c"}], "x y": [{"name": "b"}], "z": [{"name": "a/"}, {"name": "a."}]}
+    )
+    assert {full: tool[:2] for full, tool in found.items()} == {
+        "mcp__x_y__b": ("x y", "b"),
+        "mcp__x_y__c": ("x.y", "c"),
+        "mcp__z__a_": ("z", "a."),
+    }
+    assert len(problems) == 2
+    assert named({"a": [{"name": "b"}], "b": [{"name": "a"}]})[1] == []
 
 
 def test_names_that_model_servers_take():

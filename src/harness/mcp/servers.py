@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from harness.errors import HarnessError
 from harness.mcp import tool as tools
 from harness.mcp.config import Config
+from harness.mcp.names import Named, named
 from harness.mcp.piped import Piped, Send
 from harness.mcp.remote import Json, Offered, Remote, ServerFailed
 from harness.mux import aside
@@ -30,7 +31,6 @@ class Server:
     status: Status = "pending"
     offered: Offered = field(default_factory=Offered)
     error: str = ""
-    names: tuple[str, ...] = ()  # its tools, as the model knows them
     settled: anyio.Event = field(default_factory=anyio.Event)
 
 
@@ -53,6 +53,7 @@ class Servers:
         self._toolbox, self._tasks, self._cwd, self._logs = toolbox, tasks, cwd, logs
         self._removed, self._held, self._send = removed, held, send
         self._all = {config.name: Server(config) for config in configs}
+        self._offered: dict[str, Remote] = {}  # the tools that are in the toolbox, and who serves each
 
     def start(self) -> None:
         """Begin to connect all; nobody waits yet."""
@@ -66,24 +67,24 @@ class Servers:
 
     @property
     def problems(self) -> list[str]:
-        return [f"The MCP server {s.config.name} failed: {s.error}" for s in self._all.values() if s.status == "failed"]
+        failed = (server for server in self._all.values() if server.status == "failed")
+        return [*(f"The MCP server {s.config.name} failed: {s.error}" for s in failed), *self._named_tools[1]]
 
     @property
     def tool_names(self) -> list[str]:
         """Of all tools of those that are connected, offered to the model or not."""
-        return [name for server in self._connected for name in map(partial(_full_name, server), server.offered.tools)]
+        return list(self._named_tools[0])
 
     def remote_tool(self, name: str) -> tuple[Remote, str] | None:
         """The connection to the server that has this tool, and what the server calls it."""
-        for server in self._connected:
-            for listed in server.offered.tools:
-                if server.remote and _full_name(server, listed) == name:
-                    return server.remote, str(listed.get("name"))
-        return None
+        found = self._named_tools[0].get(name)
+        remote = self._all[found.server].remote if found else None
+        return (remote, found.name) if found and remote else None
 
     @property
-    def _connected(self) -> list[Server]:
-        return [server for server in self._all.values() if server.status == "connected"]
+    def _named_tools(self) -> tuple[dict[str, Named], list[str]]:
+        here = (server for server in self._all.values() if server.status == "connected" and server.remote)
+        return named({server.config.name: server.offered.tools for server in here})
 
     @property
     def listed(self) -> list[Json]:
@@ -122,8 +123,8 @@ class Servers:
         return self._all[name]
 
     async def _close(self, server: Server) -> None:
-        self._toolbox.drop(server.names)
-        server.names, remote, server.remote = (), server.remote, None
+        remote, server.remote = server.remote, None
+        self._arrange()
         if remote:
             await remote.close()
 
@@ -140,8 +141,8 @@ class Servers:
                 server.offered = await remote.connect()
             if scope.cancelled_caught:
                 raise ServerFailed(f"it was not ready within {limit:g} s")
-            self._offer(server, remote)
             server.status = "connected"
+            self._arrange()
         except ServerFailed as error:
             server.status, server.error = "failed", str(error)
         finally:
@@ -158,21 +159,19 @@ class Servers:
         held = self._held() if self._held and config.scope == "project" else None
         return Stdio(config, self._cwd, log, self._tasks, held)
 
-    def _offer(self, server: Server, remote: Remote) -> None:
-        by_name = {str(listed.get("name")): listed for listed in server.offered.tools}
-        denied = self._removed(tools.full_name(server.config.name, name) for name in by_name)
-        names: list[str] = []
-        for name in sorted(by_name):
-            spec = tools.spec(server.config.name, by_name[name])
-            full: str = spec["function"]["name"]
-            if full not in denied:
-                self._toolbox.add(tools.tool(server.config.name, by_name[name], remote.call), spec)
-                names.append(full)
-        server.names = tuple(names)
-
-
-def _full_name(server: Server, listed: Mapping[str, Any]) -> str:
-    return tools.full_name(server.config.name, str(listed.get("name")))
+    def _arrange(self) -> None:
+        """Put what the connected servers have into the toolbox, where it is not yet, and take out what is gone."""
+        found, _ = self._named_tools
+        denied = self._removed(found)
+        wanted = {full: found[full] for full in sorted(found) if full not in denied}
+        remotes = {full: self._all[tool.server].remote for full, tool in wanted.items()}
+        self._toolbox.drop([full for full, remote in self._offered.items() if remotes.get(full) is not remote])
+        for full, tool in wanted.items():
+            remote = remotes[full]
+            if remote and self._offered.get(full) is not remote:
+                made = tools.tool(tool.server, tool.listed, remote.call)
+                self._toolbox.add(made, tools.spec(tool.server, tool.listed))
+        self._offered = {full: remote for full, remote in remotes.items() if remote}
 
 
 def _told(server: Server) -> Json:
