@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from harness.asks import Asks
 from harness.checkpoints import Checkpoints
 from harness.errors import ToolError
-from harness.events import Denial, Event
+from harness.events import Denial, Event, Notice
 from harness.messages import Mode, ToolCall, ToolResult
-from harness.permissions.decision import Ask, Decision
+from harness.permissions.decision import Ask, Decision, Deny
 from harness.tools.tool import Context, Tool
 
 if TYPE_CHECKING:  # most sessions have no hooks, many no questions; effects come with the first call
@@ -67,6 +67,8 @@ class Calls:
     classify: Callable[[ToolCall, Ask], AsyncGenerator[Any, None]] | None = None  # see `Classifier.judge`
     checkpoints: Checkpoints | None = None
     placed: "Callable[[Effect], Effect]" = lambda effect: effect  # see `Leaving`
+    defers: bool = False  # whether a call that a hook defers may wait for the session's next turn
+    alone: bool = False  # the call is the only one of its message
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,13 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class ToolEnd:
-    """The end of one call: inside the loop only; surfaces see the result as a `user` event.
+    """The end of one call: inside the loop only; surfaces see the result as a `user` event. A deferred one has none.
 
     `stop_turn`: the person said no, and no more. `halt`: a hook ends the turn, and why.
     """
 
     result: ToolResult
-    outcome: Literal["ran", "malformed", "denied"] = "ran"
+    outcome: Literal["ran", "malformed", "denied", "deferred"] = "ran"
     stop_turn: bool = False
     halt: str | None = None
     denied: tuple[Denial, ...] = ()  # hosts that it was not let reach
@@ -112,6 +114,26 @@ def prepare(call: ToolCall, calls: Calls) -> Prepared:
         return Prepared(call, tool, problem=str(error))
     given = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return Prepared(replace(call, name=tool.name, input=given), tool, args, effects)
+
+
+def deferred(prepared: Prepared, calls: Calls) -> "ToolEnd | Notice | None":
+    """What becomes of a call that a hook defers: it ends, or else it is asked about, which is told, or denied.
+
+    Only the one call of a message can be taken up again later without leaving others unanswered.
+    """
+    if isinstance(judge(prepared, calls)[1], Deny):
+        return None
+    if calls.defers and calls.alone:
+        return ToolEnd(ToolResult(prepared.call.id, ()), "deferred")
+    why = (
+        "it is not the only call of its message"
+        if calls.defers
+        else "only a session without a person, that is kept, can be left so"
+    )
+    if calls.agent:
+        why = "it is a sub-agent's"
+    text = f"A hook defers the call of {prepared.call.name}, which cannot wait ({why}): it is asked about."
+    return Notice(level="warning", cause="hook", text=text)
 
 
 def _meant(name: str, known: Sequence[str]) -> str:

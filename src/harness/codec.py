@@ -247,6 +247,8 @@ def result_json(result: Result) -> Json:
         line["context"] = result.context
     if result.structured_output is not None:
         line["structured_output"] = result.structured_output
+    if result.deferred_tool_use is not None:
+        line["deferred_tool_use"] = result.deferred_tool_use
     return line
 
 

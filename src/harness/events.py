@@ -105,7 +105,7 @@ class Result:
     duration_api_ms: int
     usage: Usage
     model: str
-    stop_reason: Stop | None
+    stop_reason: str | None  # the model's `Stop`, or that a call was deferred
     terminal_reason: str
     permission_denials: tuple[Denial, ...] = ()
     errors: tuple[str, ...] = ()
@@ -114,6 +114,7 @@ class Result:
     cost_known: bool = False
     exit_code: int = 0
     structured_output: Any = None
+    deferred_tool_use: dict[str, Any] | None = None  # `id`, `name` and `input` of a call that waits for the next turn
     context_window: int | None = None
     max_output: int | None = None
     context: dict[str, Any] | None = None  # what the conversation holds, see `context.account`

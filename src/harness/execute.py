@@ -11,7 +11,7 @@ import anyio
 
 from harness import contacts
 from harness.asks import Answer, Asks
-from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
+from harness.calls import Calls, Prepared, ToolEnd, deferred, judge, prepare
 from harness.effects import Reads, Runs, Writes
 from harness.errors import ToolError
 from harness.events import (
@@ -24,7 +24,7 @@ from harness.events import (
     System,
     ToolProgress,
 )
-from harness.hooks.verdict import NOTHING, Verdict, amended, weighed
+from harness.hooks.verdict import NOTHING, Verdict, amended, halting, weighed
 from harness.messages import Text, ToolCall, ToolResult
 from harness.network.contact import Contact
 from harness.permissions.decision import Allow, Ask, Decision, Deny
@@ -54,8 +54,11 @@ async def execute(call: ToolCall, calls: Calls) -> AsyncGenerator[Event | Spent 
     if prepared.problem or prepared.tool is None:
         yield ToolEnd(_failed(call, prepared.problem), "malformed")
         return
-    if verdict.stop is not None:
-        verdict = replace(verdict, permission="deny", reason=verdict.reason or verdict.stop)
+    verdict = halting(verdict)
+    if verdict.permission == "defer" and (found := deferred(prepared, calls)):
+        yield found
+        if isinstance(found, ToolEnd):
+            return
     decided = _Decided(prepared, {}, Deny("error", "nobody decided"))
     async with aclosing(_decide(prepared, verdict, calls)) as deciding:
         async for event in deciding:

@@ -64,3 +64,22 @@ async def ended(deps: Deps, reason: str = "other") -> None:
         async with aclosing(deps.hooks.ask("SessionEnd", reason, reason=reason)) as said:
             async for _ in said:
                 pass
+
+
+async def before_compaction(deps: Deps, trigger: str, focus: str) -> AsyncGenerator[Event | str, None]:
+    """What PreCompact hooks say: a text forbids it."""
+    fields = {"trigger": trigger, "custom_instructions": focus}
+    async with aclosing(asked(deps, "PreCompact", trigger, **fields)) as said:
+        async for item in said:
+            if not isinstance(item, Verdict):
+                yield item
+            elif (why := item.stop if item.block is None else item.block) is not None:
+                yield why
+
+
+async def after_compaction(deps: Deps, trigger: str, summary: str) -> AsyncGenerator[Event, None]:
+    fields = {"trigger": trigger, "compact_summary": summary}
+    async with aclosing(asked(deps, "PostCompact", trigger, **fields)) as said:
+        async for item in said:
+            if not isinstance(item, Verdict):
+                yield item

@@ -70,8 +70,8 @@ class Deps:
         return self.calls.hooks
 
 
-async def run(prompt: User, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
-    """One turn: from the user's message to exactly one `stop` and one `result`."""
+async def run(prompt: User | None, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
+    """One turn: from the user's message to exactly one `stop` and one `result`. None: what was deferred goes on."""
     turn = Turn.after(state.bill)
     if deps.keeper:
         deps.keeper.spent = turn.aside
@@ -114,11 +114,23 @@ def _meanwhile(state: State, deps: Deps) -> Iterator[Event]:
     yield from deps.jobs.news() if deps.jobs else ()
 
 
-async def _begin(prompt: User, turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
-    """Take the prompt, unless a hook refuses it; what hooks add goes to its end."""
+async def _begin(prompt: User | None, turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, None]:
+    """Take up what was deferred, and take the prompt, unless a hook refuses it; what hooks add goes to its end."""
     verdict = NOTHING
     if deps.contract:
         deps.contract.begin()
+    if reply := state.pending:
+        from harness.deferring import taken_up  # noqa: PLC0415  seldom, and only with hooks
+
+        again = taken_up(reply, turn, state, deps.calls, deps.execute, deps.tasks, deps.interrupt)
+        async with aclosing(again) as events:
+            async for event in events:
+                yield event
+    if turn.deferred and prompt:
+        text = "The prompt was not taken: the call before it still waits."
+        yield Notice(level="warning", cause="deferred", text=text)
+    if turn.ended or prompt is None:
+        return
     if deps.hooks and not deps.hooks.agent:
         async with aclosing(asked(deps, "UserPromptSubmit", prompt=joined_text(prompt.parts[:1]))) as answers:
             async for item in answers:
@@ -246,25 +258,6 @@ async def _folding(
                 yield item
 
 
-async def before_compaction(deps: Deps, trigger: str, focus: str) -> AsyncGenerator[Event | str, None]:
-    """What PreCompact hooks say: a text forbids it."""
-    fields = {"trigger": trigger, "custom_instructions": focus}
-    async with aclosing(asked(deps, "PreCompact", trigger, **fields)) as said:
-        async for item in said:
-            if not isinstance(item, Verdict):
-                yield item
-            elif (why := item.stop if item.block is None else item.block) is not None:
-                yield why
-
-
-async def after_compaction(deps: Deps, trigger: str, summary: str) -> AsyncGenerator[Event, None]:
-    fields = {"trigger": trigger, "compact_summary": summary}
-    async with aclosing(asked(deps, "PostCompact", trigger, **fields)) as said:
-        async for item in said:
-            if not isinstance(item, Verdict):
-                yield item
-
-
 def _forbidden(turn: Turn, state: State, deps: Deps) -> Forbidden | None:
     """Why no further request is made: a limit of the person's, or work that went in circles in spite of all words."""
     if forbidden := deps.limits.check(turn, priced=deps.provider.priced):
@@ -330,7 +323,7 @@ async def _step(turn: Turn, state: State, deps: Deps) -> AsyncGenerator[Event, N
                 if step.refused:
                     mux.interrupt()
                 for call_id in step.schedule.ready():
-                    step.running[call_id] = mux.add(deps.execute(step.prepared[call_id].call, deps.calls))
+                    step.running[call_id] = mux.add(deps.execute(step.prepared[call_id].call, step.lent(deps.calls)))
     except ProviderError as error:
         if error.kind == "overflow" and deps.keeper and not turn.overflows:
             turn.overflows, turn.squeeze = 1, True

@@ -72,6 +72,7 @@ class SessionOptions:
         None  # to servers that live in the program which drives us
     )
     prompt_tool: str | None = None  # a server's tool that answers permission questions
+    defers: bool = False  # the turn may end with a call that a hook deferred, for whoever resumes the session
     hooks: "tuple[Handler, ...]" = ()  # besides those of settings
     plain: bool = False  # without what files bring: hooks, definitions, memory; what flags name still counts
     no_commands: bool = False  # without skills and commands

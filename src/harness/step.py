@@ -5,7 +5,7 @@ Synchronous: what arrives is taken in (`take`), and at the end every call has an
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from harness.calls import Calls, Prepared, ToolEnd, judge, prepare
@@ -58,6 +58,12 @@ class State:
     watch: Watch = field(default_factory=Watch)
     ladder: Ladder = field(default_factory=Ladder)
 
+    @property
+    def pending(self) -> Assistant | None:
+        """The model's last message, where its call was deferred: only then has it no answer between turns."""
+        last = self.messages[-1] if self.messages else None
+        return last if isinstance(last, Assistant) and len(last.calls) == 1 else None
+
     def add(self, message: HistoryMessage) -> None:
         """Something was said or done; what we say ourselves goes into `messages` alone."""
         self.messages.append(message)
@@ -81,6 +87,11 @@ class Step:
     @property
     def open_calls(self) -> tuple[ToolCall, ...]:
         return self.reply.calls[self.answered :] if self.reply else ()
+
+    def lent(self, calls: Calls) -> Calls:
+        """What a call of this message is run with: whether it is alone matters to hooks that defer."""
+        alone = calls.hooks is not None and self.reply is not None and len(self.reply.calls) == 1
+        return replace(calls, alone=True) if alone else calls
 
     def forget(self) -> None:
         """The stream is asked for again: nothing of it counts, and reads that ran ahead are dropped."""
@@ -166,6 +177,9 @@ def _record_reply(end: MessageEnd, step: Step, turn: Turn, state: State, calls: 
 
 
 def _record_result(end: ToolEnd, step: Step, turn: Turn, state: State) -> Iterator[Event]:
+    if end.outcome == "deferred":
+        turn.deferred = next(call for call in step.reply.calls if call.id == end.result.call_id) if step.reply else None
+        return
     if end.outcome == "denied":
         call = step.prepared[end.result.call_id].call
         turn.denials.append(Denial(tool_name=call.name, tool_use_id=call.id, tool_input=dict(call.input or {})))
@@ -194,6 +208,8 @@ def settle(step: Step, turn: Turn, state: State, *, model: str, interrupted: boo
     elif step.halted is not None:
         turn.end("hook_stopped", step.halted)
         yield PreventContinuation(cause="hook", reason=step.halted)
+    elif turn.deferred:
+        turn.end("tool_deferred")
     elif interrupted:
         turn.end(
             "aborted_tools" if step.reply and step.reply.calls else "aborted_streaming", "Interrupted by the user."

@@ -6,8 +6,10 @@ from typing import Any
 
 from harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProviderError
 from harness.events import Denial, Result, ResultSubtype
-from harness.messages import Stop, Usage
+from harness.messages import Stop, ToolCall, Usage
 from harness.providers.port import Model
+
+_WELL = frozenset({"completed", "tool_deferred"})  # terminal reasons that are no error
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Turn:
     errors: list[str] = field(default_factory=list)
     overflows: int = 0  # requests that were refused as too long
     structured: Any = None  # the answer that a schema was given for
+    deferred: ToolCall | None = None  # the call that waits for the session's next turn, as the model wrote it
     squeeze: bool = False  # the next one is to be made shorter first
 
     def spend(self, model: str, usage: Usage | None, cost: float | None) -> None:
@@ -88,7 +91,7 @@ class Turn:
         """The turn's one result. A failed request is `success` with `is_error`, as the SDKs expect it."""
         return Result(
             subtype=self._subtype(),
-            is_error=self.ended != "completed",
+            is_error=self.ended not in _WELL,
             result=f"API Error: {self.error}" if self.error else self.text,
             num_turns=self.requests,
             duration_ms=round((time.monotonic() - self.began) * 1000),
@@ -97,7 +100,7 @@ class Turn:
             model=model.id,
             context_window=model.context_window,
             max_output=model.max_output,
-            stop_reason=self.stop,
+            stop_reason=self.ended if self.deferred else self.stop,
             terminal_reason=self.ended,
             permission_denials=tuple(self.denials),
             errors=tuple(self.errors),
@@ -108,10 +111,11 @@ class Turn:
             exit_code=self._exit_code(),
             context=context,
             structured_output=self.structured,
+            deferred_tool_use=_plain(self.deferred) if self.deferred else None,
         )
 
     def _subtype(self) -> ResultSubtype:
-        if self.ended == "completed" or self.error:
+        if self.ended in _WELL or self.error:
             return "success"
         named: dict[str, ResultSubtype] = {"max_turns": "error_max_turns", "budget_exhausted": "error_max_budget_usd"}
         named["structured_output_retry_exhausted"] = "error_max_structured_output_retries"
@@ -122,7 +126,11 @@ class Turn:
             return self.error.exit_code
         if self.ended.startswith("aborted"):
             return EXIT_INTERRUPTED
-        return EXIT_OK if self.ended == "completed" else EXIT_ERROR
+        return EXIT_OK if self.ended in _WELL else EXIT_ERROR
+
+
+def _plain(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "name": call.name, "input": dict(call.input or {})}
 
 
 def stillborn(error: Exception, reason: str, model: str) -> Result:

@@ -35,6 +35,8 @@ class Text:
         if isinstance(event, Result):
             for denial in event.permission_denials:
                 tell(f"Denied: {denial.tool_name} {json.dumps(denial.tool_input, ensure_ascii=False)}")
+            if called := event.deferred_tool_use:
+                tell(f"Deferred: {called['name']} {json.dumps(called['input'], ensure_ascii=False)}")
             text = event.result if event.subtype == "success" else f"Error: {' '.join(event.errors)}"
             self._outlet.write(f"{safe(text) if sys.stdout and sys.stdout.isatty() else text}\n")
 

@@ -46,9 +46,13 @@ def main(flags: Flags) -> int:
                 text = with_stdin(flags.prompt or "", sys.stdin)
         except _Ended as ended:
             return anyio.run(run.nothing, ended.code)
-        if not text.strip():
-            raise UsageError("harness -p: there is no prompt.", 'Give one: harness -p "fix the failing test"')
+        if not text.strip() and not flags.start.old:
+            raise _no_prompt("harness -p: there is no prompt.")
         return anyio.run(run.turn, text)
+
+
+def _no_prompt(what: str) -> UsageError:
+    return UsageError(what, 'Give one: harness -p "fix the failing test"')
 
 
 class _Ended(BaseException):
@@ -121,9 +125,11 @@ class Run:
         return await self._ending(None)
 
     async def _in_session(self, text: str) -> None:
-        options = SessionOptions.from_flags(self.flags, interactive=False)
+        options = replace(SessionOptions.from_flags(self.flags, interactive=False), defers=True)
         self.heard = time.monotonic()
         async with open_session(options) as session:
+            if not text.strip() and not session.origin.past.deferred:
+                raise _no_prompt("harness -p: there is no prompt, and no call of the session waits to be taken up.")
             self._session = session
             if self.ended_by:
                 return  # between the opening and the turn

@@ -126,6 +126,13 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
     )
 
 
+def halting(verdict: Verdict) -> Verdict:
+    """What ends the turn denies the call that it was asked about."""
+    if verdict.stop is None:
+        return verdict
+    return replace(verdict, permission="deny", reason=verdict.reason or verdict.stop)
+
+
 def weighed(verdict: Verdict, decision: Decision) -> Decision:
     """The decision on a call with what the hooks said. Rules that deny or ask, and what no rule may answer (a
     removal that cannot be undone, a question that is the person's own), stand against a hook's allow."""

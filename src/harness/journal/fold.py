@@ -38,9 +38,16 @@ class Past:
     at: list[str] = field(default_factory=list)
     began: set[str] = field(default_factory=set)
     tells: bool = False  # the file says which calls began
+    deferred: str = ""  # the call that the last turn ended with, because a hook deferred it
     title: str = ""
     ever: list[HistoryMessage] = field(default_factory=list)  # what was said and done, whatever was compacted since
     torn: int = 0  # characters of a last line that is no line
+
+    def waits(self, at: int) -> bool:
+        """Whether the message there is the last, and its call was deferred: it has no answer yet, and needs none."""
+        said = self.messages[at]
+        ids = [call.id for call in said.calls] if isinstance(said, Assistant) else []
+        return at + 1 == len(self.messages) and ids == [self.deferred]
 
     def cut_off(self, call_id: str) -> ToolResult:
         text = CUT_OFF if call_id in self.began or not self.tells else NOT_BEGUN
@@ -93,6 +100,7 @@ class _Fold:
         self._changed(extra.get("state"))
 
     def _assistant(self, entry: Json, message: Json, extra: Json) -> None:
+        self.past.deferred = ""
         if not continues((message, extra), self.pieces):
             self.finish()
             self._branch(entry.get("parentUuid"))
@@ -113,6 +121,7 @@ class _Fold:
         for one in found:
             if isinstance(one, ToolResult):
                 self.past.calls.pop(one.call_id, None)
+                self.past.deferred = ""
                 self.past.began.discard(one.call_id)
             self._append(one, str(entry.get("uuid") or ""), ours=entry.get("isMeta") is True)
 
@@ -121,6 +130,8 @@ class _Fold:
             case {"event": {"type": "hookPermissionResult", "decision": "allow", "call_id": str(call_id)}}:
                 self.past.began.add(call_id)
                 self.past.tells = True
+            case {"event": {"type": "result", "deferred_tool_use": {"id": str(call_id)}}}:
+                self.past.deferred = call_id
             case {"rewind": str() | None as uuid}:
                 self.finish()
                 self.undone.append(copy(self))
@@ -296,7 +307,7 @@ def paired(past: Past) -> list[HistoryMessage]:
         said, rest = messages[start], messages[start + 1 : end]
         results = {message.call_id: message for message in reversed(rest) if isinstance(message, ToolResult)}
         made.append(said)
-        for call in said.calls if isinstance(said, Assistant) else ():
+        for call in said.calls if isinstance(said, Assistant) and not past.waits(start) else ():
             made.append(results.get(call.id) or past.cut_off(call.id))
         made += [message for message in rest if isinstance(message, User)]
     return made

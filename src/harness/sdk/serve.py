@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
 
 def _options(asked: Asked) -> SessionOptions:
     options = SessionOptions.from_flags(asked.flags, interactive=asked.flags.prompt_tool == "stdio")
-    return replace(options, apart=asked.flags.partial_messages, served=True)
+    return replace(options, apart=asked.flags.partial_messages, served=True, defers=True)
 
 
 def _log(asked: Asked, stack: ExitStack) -> Callable[[str], None]:

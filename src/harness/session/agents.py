@@ -193,6 +193,7 @@ class Agents:
             memory=lambda _path: "",
             hooks=hooks.within(about) if hooks else None,
             agent=agent_id,
+            defers=False,
         )
         interrupt = Interrupt()
         mine = parent.keeper

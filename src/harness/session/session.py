@@ -21,7 +21,7 @@ from harness.definitions import load as load_definitions
 from harness.events import Event, Notice, Result, Stopped, System, UserMessage
 from harness.files import Files
 from harness.hooks.verdict import Verdict
-from harness.loop import Deps, State, after_compaction, before_compaction, compact, run
+from harness.loop import Deps, State, compact, run
 from harness.memory import Memory, told
 from harness.messages import Assistant, Mode, Text, User, UserPart
 from harness.mux import aside
@@ -98,6 +98,7 @@ class Session:
             classify=lambda call, ask: self.classifier.judge(call, ask),  # noqa: PLW0108  made when it is needed
             checkpoints=self.checkpoints,
             placed=self._confinement.leaving(lambda: self.mode).placed,
+            defers=options.defers and (options.served or origin.journal is not None),
         )
         self._keeper = self._compacting(context, files, results)
         self.compacts = self._keeper.wanted.auto  # by itself, when the conversation grows too long
@@ -121,8 +122,8 @@ class Session:
             memory=self.memory.opening,
             facts=self._environment,
             in_work=lambda room: self.background.standing() + in_work(files, self._cwd, self._state.ledger.files, room),
-            before=lambda trigger, focus: before_compaction(self._deps, trigger, focus),
-            after=lambda trigger, text: after_compaction(self._deps, trigger, text),
+            before=lambda trigger, focus: hooking.before_compaction(self._deps, trigger, focus),
+            after=lambda trigger, text: hooking.after_compaction(self._deps, trigger, text),
             heartbeat=self._options.heartbeat,
         )
 
@@ -230,7 +231,7 @@ class Session:
         """One turn; `more` is what its prompt holds besides text, `typed` what the person said where that is not it.
         What is durable is kept before it is yielded."""
         self._running = True
-        self.said.append(typed or text)
+        self.said += [typed or text] if text else []
         try:
             if self._begins:
                 async with aclosing(self._begun()) as beginning:
@@ -302,8 +303,7 @@ class Session:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
         self._begins = False
         place = self._deps, self._keeper, self._toolbox, self.servers, self._prompting
-        beginning = life.begun(*place, self.agents, self._notices)
-        async with aclosing(beginning) as items:
+        async with aclosing(life.begun(*place, self.agents, self._notices)) as items:
             async for item in items:
                 if isinstance(item, Verdict):
                     self._started = item.context
@@ -316,12 +316,12 @@ class Session:
     def _hook_input(self) -> dict[str, Any]:
         return beginnings.hook_input(self.id, self.origin.file, self._deps.calls.context.cwd, self.mode)
 
-    def _user(self, text: str, more: tuple[UserPart, ...]) -> User:
-        """The prompt, and what of the session's facts the model was not told yet, or was told otherwise."""
+    def _user(self, text: str, more: tuple[UserPart, ...]) -> User | None:
+        """The prompt, and what of the session's facts the model was not told yet, or was told otherwise. None: none."""
         begun = not self._started or any(isinstance(message, Assistant) for message in self._state.messages)
         started = "" if begun else f"<hook>\n{self._started}\n</hook>"
         facts = prompt.untold(self._environment(), self._state.messages)
-        return User((Text(text), *more, *map(Text, filter(None, (facts, started)))))
+        return User((Text(text), *more, *map(Text, filter(None, (facts, started))))) if text or more else None
 
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
