@@ -188,3 +188,42 @@ def test_sub_agents_and_programs_that_drive_us_are_answered_too(house):
 def test_flags_that_cannot_be(words, why):
     with pytest.raises(UsageError, match=why):
         parse(words)
+
+
+@pytest.mark.parametrize("whose", ["flag", "project"])
+def test_an_answer_may_change_rules_but_not_one_of_a_repositorys_server(house, whose):
+    rules = [{"toolName": "Bash", "ruleContent": "touch *"}]
+    update = {"type": "addRules", "behavior": "allow", "destination": "session", "rules": rules}
+    given = desk(house, {"behavior": "allow", "updatedPermissions": [update]}, "no more")
+    flags = given
+    if whose == "project":
+        server = json.loads(given[1])["mcpServers"]["desk"]
+        env = {**server["env"], "LOG": "asked"}
+        own = {"command": "/usr/bin/python3", "args": ["asked.py"], "env": env}
+        (house.project / "asked.py").write_text(SERVER.read_text())
+        (house.project / ".mcp.json").write_text(json.dumps({"mcpServers": {"desk": own}}))
+        flags = ("--trust-project",)
+    done = house.ask(
+        {"calls": [bash("touch one")]}, {"calls": [bash("touch two")]}, {"text": "Done."}, flags=(*STREAM, *ASK, *flags)
+    )
+    assert (house.project / "one").exists()
+    assert (house.project / "two").exists() == (whose == "flag")
+    assert len(done.result["permission_denials"]) == (whose == "project")
+
+
+def test_it_answers_for_the_sandboxs_network_too(house):
+    connect = (
+        "import os, urllib.request as u\n"
+        "try: u.urlopen('http://one.example/', timeout=5)\n"
+        "except Exception as error: print(getattr(error, 'code', error))"
+    )
+    (house.project / "go.py").write_text(connect)
+    given = {"behavior": "deny", "message": "stay inside"}
+    done = house.ask(
+        {"calls": [bash("python3 go.py")]},
+        {"text": "Done."},
+        flags=(*STREAM, *ASK, *desk(house, given), "--network", "proxy", "--allowedTools", "Bash(python3 *)"),
+    )
+    (question,) = asked(house)
+    assert (question["tool_name"], question["input"]) == ("SandboxNetworkAccess", {"host": "one.example", "port": 80})
+    assert [each["tool_name"] for each in done.result["permission_denials"]] == ["SandboxNetworkAccess"]

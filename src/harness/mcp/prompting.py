@@ -6,6 +6,7 @@ or `{"behavior": "deny", "message": "..."}`. Anything else denies. The model is 
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -70,7 +71,11 @@ class PromptTool:
                 result = await found[0].call(found[1], given)
         except ServerFailed as error:
             return self._denied(f"failed: {error}")
-        return self._denied(f"gave no answer within {limit:g} s") if scope.cancelled_caught else self._read(result)
+        if scope.cancelled_caught:
+            return self._denied(f"gave no answer within {limit:g} s")
+        answer = self._read(result)
+        # as with hooks, a repository's may answer, and changes neither mode nor rules
+        return replace(answer, rules=(), save=False, updates=()) if found[2] == "project" else answer
 
     def _read(self, result: Mapping[str, Any]) -> Answer:
         blocks = result.get("content")

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 
 from harness.errors import HarnessError
 from harness.mcp import tool as tools
-from harness.mcp.config import Config
+from harness.mcp.config import Config, Scope
 from harness.mcp.names import Named, named
 from harness.mcp.piped import Piped, Send
 from harness.mcp.remote import Json, Offered, Remote, ServerFailed
@@ -75,11 +75,11 @@ class Servers:
         """Of all tools of those that are connected, offered to the model or not."""
         return list(self._named_tools[0])
 
-    def remote_tool(self, name: str) -> tuple[Remote, str] | None:
-        """The connection to the server that has this tool, and what the server calls it."""
+    def remote_tool(self, name: str) -> tuple[Remote, str, Scope] | None:
+        """The connection to the server that has this tool, what the server calls it, and who brought the server."""
         found = self._named_tools[0].get(name)
-        remote = self._all[found.server].remote if found else None
-        return (remote, found.name) if found and remote else None
+        server = self._all[found.server] if found else None
+        return (server.remote, found.name, server.config.scope) if found and server and server.remote else None
 
     @property
     def _named_tools(self) -> tuple[dict[str, Named], list[str]]:
