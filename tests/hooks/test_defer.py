@@ -181,6 +181,19 @@ def test_a_process_that_died_is_not_taken_for_it(house):
     assert "Interrupted: Harness ended" in done.results[-1]
 
 
+def test_a_program_resumes_it_without_a_word(house):
+    deferred(house)
+    says(house, "allow")
+    with started(house, DONE, flags=("--resume", ID)) as program:
+        assert program.close() == (0, "")
+        program.until(lambda line: line["type"] == "result")
+        assert [line["result"] for line in program.of("result")] == ["All done."]
+    assert (house.project / "made").exists()
+    with started(house, DONE, flags=("--resume", ID)) as program:
+        assert program.close() == (0, "")
+        assert program.of("result") == [], "nothing waits any more"
+
+
 def test_a_program_that_drives_us_may_defer_and_go_on(house):
     with started(house, CALL, {"text": "Done now."}) as program:
         result = program.ask("go")

@@ -135,7 +135,10 @@ class Host:
 
     async def _take(self, line: Json | str | Eof, mux: Mux[Item]) -> None:
         """Something that the program said."""
-        self._silent |= isinstance(line, Eof)
+        if isinstance(line, Eof):
+            self._silent = True
+            if not self._seen and self.session.origin.past.deferred:
+                self.queue.append(Prompt(""))  # resumed without a word: the call that waits is what there is to do
         if isinstance(line, str):
             _tell(f"Warning: {line}")
         if not isinstance(line, dict):
