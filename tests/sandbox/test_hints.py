@@ -20,6 +20,9 @@ def told(output, **policy):
         ("curl: (7) Failed to connect to 127.0.0.1 port 81 after 0 ms: Couldn't connect to server", "in one call"),
         ("ConnectionRefusedError: [Errno 111] Connection refused", "in one call"),
         ("bash: line 1: /etc/x: Read-only file system", "only the project and /tmp"),
+        ("bash: line 1: .mcp.json: Is a directory", "Blocked: write to .mcp.json."),
+        ("IsADirectoryError: [Errno 21] Is a directory: '/p/.mcp.json'", "Blocked: write to .mcp.json."),
+        ("EISDIR: illegal operation on a directory, open '/p/.mcp.json'", "Blocked: write to .mcp.json."),
         ("error: could not lock config file .git/config: Read-only file system", ".git/hooks are read-only"),
         ("cat: /tmp/x: No such file or directory", "new, empty /tmp"),
         ("python: can't open file '/tmp/t.py': [Errno 2] No such file or directory", "new, empty /tmp"),
@@ -32,7 +35,12 @@ def test_the_cause_is_named(output, hint):
 
 @pytest.mark.parametrize(
     "output",
-    ["cat: src/tmp/x: No such file or directory", "'/tmp/pytest-of-a/x': No such file or directory", "1 failed"],
+    [
+        "cat: src/tmp/x: No such file or directory",
+        "'/tmp/pytest-of-a/x': No such file or directory",
+        "1 failed",
+        "cat: src: Is a directory",
+    ],
 )
 def test_other_failures_are_left_alone(output):
     assert told(output) == ""

@@ -151,7 +151,7 @@ def test_deep_and_large_files_are_skipped(room):
     assert "larger than 2 MiB" in room.load().problems[0]
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: (path / "x").mkdir(parents=True)], ids=["pipe", "directory"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "directory"])
 def test_what_is_no_file_is_not_read(room, make):
     room.state.mkdir()
     make(room.state / "settings.json")

@@ -47,7 +47,7 @@ class Past:
         """Whether the message there is the last, and its call was deferred: it has no answer yet, and needs none."""
         said = self.messages[at]
         ids = [call.id for call in said.calls] if isinstance(said, Assistant) else []
-        return at + 1 == len(self.messages) and ids == [self.deferred]
+        return bool(self.deferred) and at + 1 == len(self.messages) and ids == [self.deferred]
 
     def cut_off(self, call_id: str) -> ToolResult:
         text = CUT_OFF if call_id in self.began or not self.tells else NOT_BEGUN

@@ -20,12 +20,19 @@ _NETWORK = re.compile(
     r"|dial tcp|NameResolutionError"
 )
 _GIT_CONFIG = re.compile(r"could not (write|lock) config file|\.git/hooks/|\.git/config")
-_READ_ONLY = re.compile(r"Read-only file system|Device or resource busy|EROFS|EBUSY", re.IGNORECASE)
+# A missing .mcp.json is an empty directory meanwhile.
+_READ_ONLY = re.compile(
+    r"Read-only file system|Device or resource busy|EROFS|EBUSY|\.mcp\.json'?: Is a directory"
+    r"|Is a directory: '[^'\n]*\.mcp\.json'|EISDIR[^\n]*\.mcp\.json",
+    re.IGNORECASE,
+)
 # The path that a program, a shell, Python or node names beside the reason.
-_REASON = r"(?:Read-only file system|Device or resource busy|Permission denied|No such file or directory)"
+_REASON = (
+    r"(?:Read-only file system|Device or resource busy|Permission denied|No such file or directory|Is a directory)"
+)
 _NAMED = re.compile(
     rf"[\"'`\u2018]([^\"'\u2019\n]+)[\"'\u2019]: {_REASON}|(?:^|[\s:])([^\s:'\"\u2018\u2019]+): {_REASON}"
-    rf"|{_REASON}: '([^'\n]+)'|E(?:ROFS|ACCES|NOENT): [^,\n]+, \w+ '([^'\n]+)'",
+    rf"|{_REASON}: '([^'\n]+)'|E(?:ROFS|ACCES|NOENT|ISDIR): [^,\n]+, \w+ '([^'\n]+)'",
     re.MULTILINE,
 )
 _NAMED_BOUND = 20  # names that are looked at

@@ -42,8 +42,8 @@ def places(
 
 
 def content(path: Path, limit: int = LIMIT) -> bytes | None:
-    """The bytes of a regular file, None where there is none, or an empty directory: what the sandbox holds in the
-    place of a missing `.mcp.json` while a command runs.
+    """The bytes of a regular file, None where there is none. In the place of a missing `.mcp.json` the sandbox holds an
+    empty directory while a command runs: that is none, too.
 
     Raises:
         OSError: it is something else, cannot be read, or is larger than `limit` bytes.
@@ -55,7 +55,7 @@ def content(path: Path, limit: int = LIMIT) -> bytes | None:
         return None
     try:
         kind = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(kind) and not os.listdir(descriptor):  # noqa: PTH208  a descriptor
+        if path.name == ".mcp.json" and stat.S_ISDIR(kind) and not os.listdir(descriptor):  # noqa: PTH208
             return None
         if not stat.S_ISREG(kind):
             raise OSError(0, "it is no regular file")
