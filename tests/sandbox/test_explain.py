@@ -28,7 +28,7 @@ def test_every_part_of_a_policy_is_told():
     assert said["level"] == "full, by bubblewrap /usr/bin/bwrap"
     assert (said["writes"], said["but not"], said["nor make"]) == ("/p", "/p/.git/config", "/p/.mcp.json")
     assert (said["hidden"], said["denied"]) == ("/h/.ssh", "/p/secret")
-    assert said["network"] == "none but a loopback of its own"
+    assert said["network"] == "none but a loopback of the session's own"
     assert "2048 processes" in said["limits"]
 
 

@@ -51,6 +51,8 @@ def test_plan_mode_and_network_change_what_is_told():
     assert told("Could not resolve host: example.org", network="host") == ""
     assert told("connect ECONNREFUSED 127.0.0.1:3000", network="host") == ""
     assert "in one call" in told("connect ECONNREFUSED 127.0.0.1:3000", network="proxy")
+    shared = hints("connect ECONNREFUSED 127.0.0.1:3000", Policy(project=Path("/p"), home=Path("/home/a")), shared=True)
+    assert "run_in_background" in shared[0]
     assert "HTTP_PROXY" in told("Could not resolve host: example.org", network="proxy")
 
 

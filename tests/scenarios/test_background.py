@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 
 import pytest
@@ -120,3 +121,14 @@ def test_stop_hooks_hear_of_what_still_runs(house: House):
         run.ended(signal.SIGTERM)
     (task,) = json.loads((house.base / "heard").read_text())["background_tasks"]
     assert (task["command"], task["status"]) == (NEVER, "running")
+
+
+def test_a_server_in_the_background_is_reached_by_the_next_command(house: House):
+    (house.project / "index.html").write_text("it is here")
+    serve = bash(f"{sys.executable} -m http.server 8431 --bind 127.0.0.1", run_in_background=True)
+    read = "import urllib.request as r; print(r.urlopen('http://localhost:8431/').read())"
+    ask = f'for i in $(seq 50); do {sys.executable} -c "{read}" 2>/dev/null && break; sleep 0.1; done'
+    done = house.acts(serve, bash(ask), flags=BYPASS)
+    assert "it is here" in done.results[1]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", 8431), timeout=5)

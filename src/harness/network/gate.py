@@ -4,8 +4,9 @@ Nothing here decides alone: a listed host must still resolve to public addresses
 to the address that was checked.
 """
 
+import itertools
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.network.wire import Wire
 
 # Shows a question by its second argument and waits for the answer; None where nobody was asked.
 Ask = Callable[[Contact, Callable[[Contact], None]], Awaitable[bool | None]]
+PORTS = range(61_000, 65_000)  # above what servers usually take and the kernel gives out
 Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
@@ -25,7 +27,8 @@ Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 class Gate:
     """A session's way out. `domains` is asked for each connection; `ask` is None where nobody can be asked.
 
-    `start` runs a coroutine that nobody waits for (`mux.aside`). An answer holds for the session.
+    `start` runs a coroutine that nobody waits for (`mux.aside`). An answer holds for the session. `ports`: where the
+    proxy of each command listens; commands may share a loopback.
     """
 
     domains: Callable[[], Domains]
@@ -33,6 +36,7 @@ class Gate:
     ask: Ask | None = None
     wire: Wire = field(default_factory=Wire)
     answered: dict[tuple[str, int], bool] = field(default_factory=dict)
+    ports: Iterator[int] = field(default_factory=lambda: itertools.cycle(PORTS))
     _asking: dict[tuple[str, int], anyio.Event] = field(default_factory=dict)
 
     async def admit(self, host: Host, port: int, show: Callable[[Contact], None], *, may_ask: bool = True) -> None:

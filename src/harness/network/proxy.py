@@ -19,7 +19,6 @@ from harness.network.head import Asked, BadHead
 from harness.network.hosts import Refused
 from harness.network.wire import Flow, receive, relay, send
 
-ADDRESS = ("127.0.0.1", 3128)
 _PATIENCE = 30.0  # seconds for a whole head
 _MOST = 256  # connections of one command at a time
 _LISTED = 10  # refused hosts that are told one by one
@@ -33,6 +32,7 @@ class Passage:
 
     def __init__(self, gate: Gate) -> None:
         self.token = secrets.token_hex(16)
+        self.address = ("127.0.0.1", next(gate.ports))
         self.allowed: dict[str, None] = {}  # HOST:PORT, in order
         self.refused: dict[str, str] = {}  # HOST:PORT and why
         self.faults: list[BaseException] = []  # errors of ours: a test demands that there are none
@@ -47,7 +47,7 @@ class Passage:
     @property
     def environment(self) -> Mapping[str, str]:
         """What makes programs use it. Only this machine's own name goes past it, and leads nowhere."""
-        url = f"http://harness:{self.token}@{ADDRESS[0]}:{ADDRESS[1]}"
+        url = f"http://harness:{self.token}@{self.address[0]}:{self.address[1]}"
         variables = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), url)
         variables["NO_PROXY"] = "localhost,127.0.0.1,::1"
         return {**variables, **{name.lower(): value for name, value in variables.items()}, "NODE_USE_ENV_PROXY": "1"}

@@ -87,7 +87,7 @@ def _network(policy: Policy, domains: Sequence[str]) -> str:
         return "the machine's own"
     if policy.network == "proxy":
         return f"by HTTP_PROXY to {', '.join(domains) or 'no host yet'}, names and addresses checked outside"
-    return "no sockets at all" if policy.level == "degraded" else "none but a loopback of its own"
+    return "no sockets at all" if policy.level == "degraded" else "none but a loopback of the session's own"
 
 
 def _processes(user: int) -> str:

@@ -42,6 +42,11 @@ _MOVED = re.compile(
 _OWN_LOOPBACK = re.compile(
     r"(?:Failed to connect to|ECONNREFUSED|connect(?:ing)? to|dial tcp) \[?(?:127\.0\.0\.1|localhost|::1)|\[Errno 111\]"
 )
+_LOOPBACK = {
+    True: "The sandbox's loopback is not the machine's, and a call's processes end with it: start a server with "
+    "run_in_background, then talk to it.",
+    False: "Each call has a loopback of its own: start a server and talk to it in one call.",
+}
 _REFUSED = re.compile(r"Operation not permitted|EPERM", re.IGNORECASE)
 _GONE = re.compile(
     r"(?<![\w.-])/tmp/[^\s:'/]+'?: (?:\[Errno 2\] )?No such file|No such file or directory: '/tmp/[^'/]+'"
@@ -55,15 +60,17 @@ _MEMORY = re.compile(r"MemoryError|Cannot allocate memory|bad_alloc|ENOMEM|memor
 _FILE_SIZE = re.compile(r"File size limit exceeded|File too large|EFBIG")
 
 
-def hints(output: str, policy: Policy, command: str = "") -> tuple[str, ...]:
-    """Sentences for the model and the person; empty where nothing looks like the sandbox's doing."""
-    return tuple(_told(_found(output, policy), command, policy.ignored))
+def hints(output: str, policy: Policy, command: str = "", *, shared: bool = False) -> tuple[str, ...]:
+    """Sentences for the model and the person; empty where nothing looks like the sandbox's doing.
+
+    `shared`: the session's commands have one loopback."""
+    return tuple(_told(_found(output, policy, shared=shared), command, policy.ignored))
 
 
-def _found(output: str, policy: Policy) -> list[str]:
+def _found(output: str, policy: Policy, *, shared: bool) -> list[str]:
     found = []
     if policy.network != "host" and _OWN_LOOPBACK.search(output):
-        found.append("Each call has a loopback of its own: start a server and talk to it in one call.")
+        found.append(_LOOPBACK[shared])
     elif policy.network == "none" and _NETWORK.search(output):
         found.append("The sandbox has no network. Go on without it, or tell the user: --allow-domain HOST allows it.")
     if policy.network == "proxy" and _NETWORK.search(output):

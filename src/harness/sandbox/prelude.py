@@ -6,6 +6,7 @@ replaces ours: then its directory and pipe states are not known.
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ trap 'printf "%s\\0" "${{PIPESTATUS[@]}}" "$PWD" >&{report}' EXIT
 _PRELUDE = (
     """\
 unset BASH_ENV
-{limits}
+{closing}{limits}
 """
     + _REPORT
     + "exec {prelude}<&-\n"
@@ -32,7 +33,7 @@ unset BASH_ENV
 _WAITER = (
     """\
 unset BASH_ENV
-{limits}
+{closing}{limits}
 printf 'ready\\0' >&{report}
 IFS= read -r -u {go} harness_how || exit
 exec {go}<&- {waiter}<&-
@@ -73,10 +74,13 @@ class Handover:
         os.write(self.go, how + b"\n")
 
 
-def direct(bash: Path, command: str, report: int, stack: ExitStack, *, sandboxed: bool) -> Script:
-    """A bash that runs the command at once."""
+def direct(
+    bash: Path, command: str, report: int, stack: ExitStack, *, sandboxed: bool, close: Sequence[int] = ()
+) -> Script:
+    """A bash that runs the command at once. `close`: descriptors that are not the command's."""
     prelude = _file("prelude", b"", stack)
-    text = _PRELUDE.format(limits=ulimits(sandboxed=sandboxed), report=report, prelude=prelude)
+    limits = ulimits(sandboxed=sandboxed)
+    text = _PRELUDE.format(closing=_closing(close), limits=limits, report=report, prelude=prelude)
     os.pwrite(prelude, text.encode(), 0)
     env = {"BASH_ENV": f"/dev/fd/{prelude}"}
     encoded = os.fsencode(command)
@@ -87,16 +91,17 @@ def direct(bash: Path, command: str, report: int, stack: ExitStack, *, sandboxed
     return Script([str(bash), f"/dev/fd/{number}"], env, (report, prelude, number))
 
 
-def waiting(bash: Path, report: int, stack: ExitStack) -> Handover:
-    """A bash that waits for its command."""
+def waiting(bash: Path, report: int, stack: ExitStack, *, close: Sequence[int] = ()) -> Handover:
+    """A bash that waits for its command. `close`: descriptors that are not the command's."""
     read, go = os.pipe()
     stack.callback(os.close, read)
     stack.callback(os.close, go)
     prelude, waiter, command = (_file(name, b"", stack) for name in ("prelude", "waiter", "command"))
     limits = ulimits(sandboxed=True)
-    os.pwrite(prelude, _PRELUDE.format(limits=limits, report=report, prelude=prelude).encode(), 0)
+    again = _PRELUDE.format(closing="", limits=limits, report=report, prelude=prelude)
+    os.pwrite(prelude, again.encode(), 0)
     names = {"prelude": prelude, "waiter": waiter, "command": command, "go": read, "report": report, "bash": bash}
-    os.pwrite(waiter, _WAITER.format(limits=limits, **names).encode(), 0)
+    os.pwrite(waiter, _WAITER.format(closing=_closing(close), limits=limits, **names).encode(), 0)
     argv = [str(bash), "-c", 'eval "$BASH_EXECUTION_STRING"', "bash"]
     script = Script(argv, {"BASH_ENV": f"/dev/fd/{waiter}"}, (report, prelude, waiter, command, read))
     return Handover(script, command, go)
@@ -128,6 +133,10 @@ class Report:
         words = [os.fsdecode(word) for word in self.heard().removeprefix(b"ready\0").split(b"\0")[:-1]]
         well_formed = all(word.isascii() and word.isdigit() and len(word) < 4 for word in words[1:-1])
         return words if well_formed else words[:1]
+
+
+def _closing(numbers: Sequence[int]) -> str:
+    return "".join(f"exec {number}<&-\n" for number in numbers)
 
 
 def _file(name: str, content: bytes, stack: ExitStack) -> int:

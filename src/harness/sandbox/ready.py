@@ -18,6 +18,7 @@ from harness.sandbox import prelude, process, programs, reaper
 from harness.sandbox.changes import Changes
 from harness.sandbox.guard import Guard
 from harness.sandbox.launch import Bwrap, Launch
+from harness.sandbox.loopback import Loopback
 from harness.sandbox.policy import Policy
 
 PATIENCE = 2.0  # seconds for one that is still starting; then a new one is not slower
@@ -84,18 +85,19 @@ class Ready:
         self.stack.close()
 
 
-def make(launcher: Bwrap, policy: Policy, cwd: Path) -> Ready:
+def make(launcher: Bwrap, policy: Policy, cwd: Path, shared: Loopback | None) -> Ready:
     """Start one. Raises OSError and SandboxUnavailable."""
     with ExitStack() as stack:
         place = _place(cwd)
         bash = programs.find("bash", (policy.project, *policy.write))
         report = prelude.Report(stack)
-        handover = prelude.waiting(bash, report.write, stack)
+        handover = prelude.waiting(bash, report.write, stack, close=shared.descriptors if shared else ())
         script = handover.script
         told = dataclasses.replace(policy, env={**policy.env, **script.env})
         changes = Changes(policy)  # before anything is looked at
         stack.callback(changes.close)
         launch = stack.enter_context(launcher.open(told, script.argv, cwd, script.passed))
+        launch = shared.launch(launch) if shared else launch
         made = launch.made
         changes.settle(one.path for one in (made.disk.protection.placeholders if made else ()))
         guard = Guard(made.mounts if made else (), report)

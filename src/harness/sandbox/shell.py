@@ -15,6 +15,7 @@ from harness.sandbox import aftermath, prelude, probe, process, programs, ready
 from harness.sandbox.guard import Guard
 from harness.sandbox.hints import hints
 from harness.sandbox.launch import Bwrap, Launcher, Unsandboxed
+from harness.sandbox.loopback import Loopbacks
 from harness.sandbox.outcome import Finished, Outlasts, Progress
 from harness.sandbox.policy import Policy
 from harness.sandbox.ready import Ready, Run
@@ -51,7 +52,7 @@ class SandboxShell:
         self._ready: Ready | None = None
         self._ahead, self._over = False, ExitStack()
         self._running = 0  # commands, those in the background included
-        self._memory = Memory()
+        self._memory, self._loopbacks = Memory(), Loopbacks()
 
     def check(self) -> str:
         """One line about the sandbox that commands get. Raises SandboxUnavailable."""
@@ -73,7 +74,7 @@ class SandboxShell:
             launcher = probe.launcher(policy)
             # A throw-away overlay must not be older than what lies below it; a way to the network is a command's own.
             if isinstance(launcher, Bwrap) and not policy.project_readonly and policy.network != "proxy":
-                self._ready = ready.make(launcher, policy, cwd)
+                self._ready = ready.make(launcher, policy, cwd, self._loopbacks.of(launcher, policy))
         except (OSError, HarnessError):
             pass
         self._over.close()
@@ -146,11 +147,15 @@ class SandboxShell:
         launcher: Launcher = plain or probe.launcher(policy)
         bash = programs.find("bash", (policy.project, *policy.write))
         report = prelude.Report(stack)
-        script = prelude.direct(bash, command, report.write, stack, sandboxed=plain is None)
+        shared = self._loopbacks.of(launcher, policy)
+        script = prelude.direct(
+            bash, command, report.write, stack, sandboxed=plain is None, close=shared.descriptors if shared else ()
+        )
         proxied = self._gate if policy.network == "proxy" and not plain else None
         way = stack.enter_context(ProxyWay(proxied)) if proxied else None
         told = dataclasses.replace(policy, env={**policy.env, **script.env, **(way.environment if way else {})})
         launch = stack.enter_context(launcher.open(told, script.argv, cwd, script.passed))
+        launch = shared.launch(launch) if shared else launch
         launch = way.launch(launch) if way else launch
         guard = Guard(launch.made.mounts, report) if launch.made else None
         if guard:
@@ -180,7 +185,7 @@ class SandboxShell:
         if run.launch.way:
             notes += run.launch.way.notes
         if code and not plain:
-            notes += hints(output, policy, command)
+            notes += hints(output, policy, command, shared=self._loopbacks.reached(run.launch))
         *states, cwd = report[1:] or [""]
         return Finished(
             exit_code=code,

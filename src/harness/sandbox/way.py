@@ -18,7 +18,7 @@ import anyio
 from harness.errors import SandboxUnavailable
 from harness.network.contact import Contact
 from harness.network.gate import Gate
-from harness.network.proxy import ADDRESS, Passage
+from harness.network.proxy import Passage
 from harness.sandbox.launch import Launch
 
 _INSIDE = Path(__file__).with_name("inside.py")
@@ -47,7 +47,7 @@ class ProxyWay:
         self._stack.enter_context(self._channel)
         with theirs:  # started now: it gets ready while bwrap does
             self._child = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_INSIDE), str(theirs.fileno()), ADDRESS[0], str(ADDRESS[1])],
+                [sys.executable, "-I", "-S", str(_INSIDE), str(theirs.fileno()), *map(str, self.passage.address)],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

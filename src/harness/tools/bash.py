@@ -25,9 +25,9 @@ DESCRIPTION = """\
 Runs a bash command line and returns its output (stdout and stderr together), exit status and, where it matters, \
 what went wrong.
 Each call is a new shell: the working directory is kept, variables and functions are not. There is no terminal and \
-stdin is empty: use flags that need no answer. In the sandbox each call has its own /tmp, processes and loopback, \
-which end with it: start a server and talk to it in one call (`server & sleep 1; curl ...`). Long output is cut in \
-the middle and saved whole to a file that is named.\
+stdin is empty: use flags that need no answer. In the sandbox each call has its own /tmp and processes, which end with \
+it: start a server with run_in_background, then talk to it on localhost. Long output is cut in the middle and saved \
+whole to a file that is named.\
 """
 
 # What exit status 1 means where it is an answer and not a failure.
