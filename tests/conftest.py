@@ -11,14 +11,17 @@ settings.load_profile("harness")
 
 # Whole programs that talk to programs: each test starts several. They have a step of their own in CI, so that
 # `make test` stays short.
-_SESSIONS = ("auto_mode", "background", "leaving", "network", "resume", "rewind", "sixty_actions")
+_SESSIONS = """
+    auto_mode background brought_back leaving leaving_out levels network resume rewind sixty_actions
+"""
 SURFACES = (
     "agents/",
     "api/",
+    "hooks/test_defer.py",
     "mcp/",
     "sdk/",
     "recordings/test_other",
-    *(f"scenarios/test_{name}.py" for name in _SESSIONS),
+    *(f"scenarios/test_{name}.py" for name in _SESSIONS.split()),
 )
 HERE = Path(__file__).parent
 
