@@ -12,15 +12,16 @@ settings.load_profile("harness")
 # Whole programs that talk to programs: each test starts several. They have a step of their own in CI, so that
 # `make test` stays short.
 _SESSIONS = """
-    auto_mode background brought_back leaving leaving_out levels network resume rewind sixty_actions
+    auto_mode background brought_back faults leaving leaving_out levels network resume rewind sixty_actions
 """
 SURFACES = (
     "agents/",
     "api/",
-    "hooks/test_defer.py",
+    "hooks/",
     "mcp/",
     "sdk/",
     "recordings/test_other",
+    "test_demo",
     *(f"scenarios/test_{name}.py" for name in _SESSIONS.split()),
 )
 HERE = Path(__file__).parent
