@@ -126,6 +126,7 @@ def init(options: SessionOptions, chosen: Settings, definitions: Definitions) ->
     }
 
 
-def hook_input(session_id: str, file: Path, cwd: Path, mode: Mode) -> dict[str, Any]:
-    """What the input of every hook begins with."""
-    return {"session_id": session_id, "transcript_path": str(file), "cwd": str(cwd), "permission_mode": mode}
+def hook_input(session_id: str, file: Path, cwd: Path, mode: Mode, agent: str | None) -> dict[str, Any]:
+    """What the input of every hook begins with. `agent`: what the session is held as."""
+    known = {"session_id": session_id, "transcript_path": str(file), "cwd": str(cwd), "permission_mode": mode}
+    return {**known, **({"agent_type": agent} if agent else {})}

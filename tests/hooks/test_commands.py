@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.house import House, bash
+from tests.scenarios.house import BYPASS, House, bash
 
 HOOKS = ("--include-hook-events",)
 
@@ -36,6 +36,12 @@ def test_a_command_sees_the_call_and_refuses_it(house):
         ("PreToolUse", 2)
     ]
     assert done.of("hookPermissionResult")[0]["source"] == "hook"
+
+
+def test_a_hook_is_told_which_agent_the_session_is(house):
+    house.settings(hooks=hooked("PreToolUse", f"cat > {house.base}/seen.json", "Bash"))
+    house.acts(bash("true"), flags=("--agent", "Explore", *BYPASS))
+    assert json.loads((house.base / "seen.json").read_text())["agent_type"] == "Explore"
 
 
 def test_json_and_words_and_failures(house):

@@ -314,7 +314,8 @@ class Session:
         await life.ended(self._deps, self.servers, self.__dict__.get("classifier"))
 
     def _hook_input(self) -> dict[str, Any]:
-        return beginnings.hook_input(self.id, self.origin.file, self._deps.calls.context.cwd, self.mode)
+        place = self.origin.file, self._deps.calls.context.cwd
+        return beginnings.hook_input(self.id, *place, self.mode, self._options.agent)
 
     def _user(self, text: str, more: tuple[UserPart, ...]) -> User | None:
         """The prompt, and what of the session's facts the model was not told yet, or was told otherwise. None: none."""
