@@ -32,6 +32,7 @@ async def taken_up(
         )
         yield PreventContinuation(cause="deferred", reason=turn.errors[-1])
         return
+    state.deferred = ""  # from here on it has begun, whatever becomes of it
     step.push(call, calls)
     step.complete(reply)
     async with Mux[Event | ToolEnd | Spent](tasks) as mux:

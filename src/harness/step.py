@@ -54,15 +54,16 @@ class State:
     inbox: deque[User] = field(default_factory=deque)
     ledger: Ledger = field(default_factory=Ledger)
     rewritten: bool = False  # since the last request, by a compaction
+    deferred: str = ""  # the call that the last turn ended with, because a hook deferred it
     bill: Bill = field(default_factory=Bill)
     watch: Watch = field(default_factory=Watch)
     ladder: Ladder = field(default_factory=Ladder)
 
     @property
     def pending(self) -> Assistant | None:
-        """The model's last message, where its call was deferred: only then has it no answer between turns."""
+        """The model's last message, where its call was deferred. One whose turn was left has no answer either."""
         last = self.messages[-1] if self.messages else None
-        return last if isinstance(last, Assistant) and len(last.calls) == 1 else None
+        return last if isinstance(last, Assistant) and [call.id for call in last.calls] == [self.deferred] else None
 
     def add(self, message: HistoryMessage) -> None:
         """Something was said or done; what we say ourselves goes into `messages` alone."""
@@ -179,6 +180,7 @@ def _record_reply(end: MessageEnd, step: Step, turn: Turn, state: State, calls: 
 def _record_result(end: ToolEnd, step: Step, turn: Turn, state: State) -> Iterator[Event]:
     if end.outcome == "deferred":
         turn.deferred = next(call for call in step.reply.calls if call.id == end.result.call_id) if step.reply else None
+        state.deferred = end.result.call_id
         return
     if end.outcome == "denied":
         call = step.prepared[end.result.call_id].call

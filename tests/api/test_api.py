@@ -89,6 +89,18 @@ async def test_events_of_a_query_that_is_left_early_leave_nothing_behind(house: 
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_a_call_of_a_turn_that_was_left_is_not_made_by_the_next(house: House):
+    tables = {"calls": [bash("touch made")]}, {"text": "Nothing done."}
+    with served(house, *tables, mode="bypassPermissions") as (_, options):
+        async with harness.open_session(options) as session:
+            async with aclosing(session.events("go")) as events:
+                async for event in events:
+                    if isinstance(event, harness.AssistantMessage):
+                        break
+            assert (await session.run("Stop.")).text == "Nothing done."
+    assert list(house.project.iterdir()) == []
+
+
 async def test_two_queries_at_once_and_an_interrupt(house: House):
     slow = {"text": "one two three", "pace": {"first_byte": 30}, "when": {"user": "slow"}}
     with served(house, slow, {"text": "Quick."}) as (_, options):

@@ -181,6 +181,30 @@ def test_a_process_that_died_is_not_taken_for_it(house):
     assert "Interrupted: Harness ended" in done.results[-1]
 
 
+def test_one_that_was_taken_up_when_its_process_died_is_not_run_again(house):
+    deferred(house, table={"calls": [{**bash("echo x >> ran; sleep 60"), "id": "call_7"}]})
+    says(house, "allow")
+    ran = house.project / "ran"
+    with house.live(DONE, flags=AGAIN) as live:
+        live.until(lambda: ran.exists() and ran.read_text())
+        live.process.kill()
+        live.process.wait()
+    done = resumed(house, DONE, prompt=("go on",))
+    assert ran.read_text() == "x\n"
+    assert "what it had done so far may remain" in done.results[-1]
+    assert len(seen(house)) == 2
+
+
+def test_what_a_rewind_took_back_waits_no_more(house):
+    house.ask({"text": "Well?"}, flags=(*STREAM, *NEW))
+    assert resumed(house, CALL, prompt=("go",)).result["terminal_reason"] == "tool_deferred"
+    assert resumed(house, prompt=("/rewind 2 conversation",)).code == 0
+    says(house, "allow")
+    done = resumed(house)
+    assert (done.code, done.out, done.asked) == (2, "", [])
+    assert "no call of the session waits" in done.err
+
+
 def test_a_program_resumes_it_without_a_word(house):
     deferred(house)
     says(house, "allow")

@@ -128,7 +128,7 @@ class Run:
         options = replace(SessionOptions.from_flags(self.flags, interactive=False), defers=True)
         self.heard = time.monotonic()
         async with open_session(options) as session:
-            if not text.strip() and not session.origin.past.deferred:
+            if not text.strip() and not session.waits:
                 raise _no_prompt("harness -p: there is no prompt, and no call of the session waits to be taken up.")
             self._session = session
             if self.ended_by:

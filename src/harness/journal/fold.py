@@ -44,10 +44,14 @@ class Past:
     torn: int = 0  # characters of a last line that is no line
 
     def waits(self, at: int) -> bool:
-        """Whether the message there is the last, and its call was deferred: it has no answer yet, and needs none."""
+        """Whether the message there is the last, and its call was deferred: it has no answer yet, and needs none.
+
+        One that was taken up has begun: it is never run again.
+        """
         said = self.messages[at]
         ids = [call.id for call in said.calls] if isinstance(said, Assistant) else []
-        return bool(self.deferred) and at + 1 == len(self.messages) and ids == [self.deferred]
+        last = at + 1 == len(self.messages)
+        return last and bool(self.deferred) and ids == [self.deferred] and self.deferred not in self.began
 
     def cut_off(self, call_id: str) -> ToolResult:
         text = CUT_OFF if call_id in self.began or not self.tells else NOT_BEGUN

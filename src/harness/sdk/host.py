@@ -137,7 +137,7 @@ class Host:
         """Something that the program said."""
         if isinstance(line, Eof):
             self._silent = True
-            if not self._seen and self.session.origin.past.deferred:
+            if not self._seen and self.session.waits:
                 self.queue.append(Prompt(""))  # resumed without a word: the call that waits is what there is to do
         if isinstance(line, str):
             _tell(f"Warning: {line}")

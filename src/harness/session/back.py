@@ -63,4 +63,4 @@ def _conversation(session: Session, way: Way, *, undo: bool) -> None:
         past = replay(lines)
     journal.follow(past)
     session._state.messages[:] = restored(past, session._deps.calls.context, session.clerk)
-    session._state.ledger = Ledger.of(past.ever)
+    session._state.ledger, session._state.deferred = Ledger.of(past.ever), past.deferred

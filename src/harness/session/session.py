@@ -109,6 +109,7 @@ class Session:
         context.spawn = self.agents.spawner(context)
         messages = restored(origin.past, context, self.clerk)
         self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
+        self._state.deferred = origin.past.deferred
         self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices, roots)
 
     def _compacting(self, context: Context, files: Files, results: Path) -> Keeper:
@@ -138,6 +139,11 @@ class Session:
     @property
     def mode(self) -> Mode:
         return self.permit.mode
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call that a hook deferred is what the next turn begins with: it needs no prompt."""
+        return self._state.pending is not None
 
     @property
     def cwd(self) -> Path:
