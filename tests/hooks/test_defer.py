@@ -137,6 +137,19 @@ def test_only_the_one_call_of_a_message_can_wait(house):
     assert list(house.project.iterdir()) == []
 
 
+def test_what_cannot_wait_is_not_auto_modes_to_allow(house):
+    """A hook that holds a call back wants a person, or whoever deferred it, to decide."""
+    judge = {"when": {"system": "permission check"}, "text": '{"decision": "allow", "reason": "x"}', "times": "always"}
+    done = house.ask(
+        judge,
+        {"calls": [bash('python3 -c \'open("one", "w")\''), bash('python3 -c \'open("two", "w")\'')]},
+        DONE,
+        flags=(*STREAM, "--permission-mode", "auto"),
+    )
+    assert list(house.project.iterdir()) == []
+    assert len(done.result["permission_denials"]) == 2
+
+
 def test_a_rule_that_denies_is_not_put_off(house):
     done = house.ask(CALL, DONE, flags=(*STREAM, "--disallowedTools", "Bash(touch *)"))
     assert done.result["terminal_reason"] == "completed"

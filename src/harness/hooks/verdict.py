@@ -141,6 +141,8 @@ def weighed(verdict: Verdict, decision: Decision) -> Decision:
             return Deny("hook", verdict.reason or "a hook denies it")
         case "ask" | "defer" if isinstance(decision, Allow):
             return Ask("hook", verdict.reason or "a hook wants a person to decide")
+        case "ask" | "defer" if isinstance(decision, Ask):
+            return replace(decision, classifiable=False)  # not auto mode's classifier, either
         case "allow" if isinstance(decision, Ask) and decision.source == "mode":
             return Allow("hook", verdict.reason or "a hook allows it")
     return decision

@@ -227,7 +227,7 @@ class Session:
         """Answer a `permission_request`; False where that question is no longer open."""
         if self._asks is None or not self._asks.answer(question_id, answer):
             return False
-        if answer.reason:
+        if answer.reason and self._prompting is None:  # a tool's words are not the person's
             self.said.append(answer.reason)
         if answer.decision == "allow" and "classifier" in self.__dict__:
             self.classifier.denials.forgive()
