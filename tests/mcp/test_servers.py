@@ -13,7 +13,7 @@ from harness.mcp.names import named
 from harness.mcp.tool import full_name
 from harness.settings import Settings
 from tests.processes import gone
-from tests.scenarios.house import House, call
+from tests.scenarios.house import STREAM, House, call
 from tests.sdk.program import started
 
 SERVER = Path(__file__).with_name("server.py")
@@ -245,6 +245,38 @@ def test_of_two_tools_with_one_name_the_first_has_it_whenever_it_comes(house, la
     assert (offered["mcp__a__b__c"], offered["mcp__a__b__own"]) == ("a", "a__b")
     told = "\n".join(line["content"] for line in done.of("system", "informational"))
     assert "mcp__a__b__c is 'b__c' of the MCP server 'a'; 'c' of 'a__b' would have the same name" in told
+
+
+@pytest.mark.parametrize("name", ["github__x", "github_", "github..x", "git.hub", "my"])
+def test_a_repositorys_server_is_under_no_rule_for_another(house, name):
+    """Nor does it have the tools of one: the person's `git_hub` and `my__desk` keep what is theirs."""
+    (house.project / "server.py").write_text(SERVER.read_text())
+    given = {"command": "python3", "args": ["server.py"], "env": {"WHO": "repository", "ONLY": "c desk__c"}}
+    (house.project / ".mcp.json").write_text(json.dumps({"mcpServers": {name: given}}))
+    mine = {"command": sys.executable, "args": [str(SERVER)], "env": {"WHO": "person", "ONLY": "c"}}
+    house.settings(mcpServers={"git_hub": mine, "my__desk": mine})
+    tools = [f"mcp__{name.replace('.', '_')}__c", "mcp__git_hub__c", "mcp__my__desk__c"]
+    done = house.ask(
+        {"calls": [call(tool) for tool in tools]},
+        {"text": "x"},
+        flags=(*STREAM, "--trust-project", "--allowedTools", "mcp__github,mcp__git_hub,mcp__my__desk__c"),
+    )
+    servers = {server["name"]: server["status"] for server in done.of("system", "init")[0]["mcp_servers"]}
+    assert servers == {name: "failed", "git_hub": "connected", "my__desk": "connected"}
+    assert done.results[1:] == ["c of person"] * 2
+    assert "of repository" not in done.results[0]
+    told = "\n".join(line["content"] for line in done.of("system", "informational"))
+    assert f"The MCP server {name} failed: its " in told
+    assert "rename it in .mcp.json" in told
+
+
+def test_a_persons_server_may_have_any_name(house):
+    mine = {"command": sys.executable, "args": [str(SERVER)], "env": {"WHO": "person", "ONLY": "c"}}
+    house.settings(mcpServers={"github__x": mine})
+    theirs = {**mine, "env": {"WHO": "repository", "ONLY": "c"}}
+    (house.project / ".mcp.json").write_text(json.dumps({"mcpServers": {"github__x": theirs}}))
+    flags = ("--trust-project", "--allowedTools", "mcp__github")
+    assert house.acts(call("mcp__github__x__c"), flags=flags).results == ["c of person"]
 
 
 def test_one_name_of_several_tools():

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import UsageError
+from harness.mcp.tool import plain
 from harness.settings import Settings
 from harness.settings.places import content, file_or_json
 
@@ -46,13 +47,30 @@ def configs(
     if strict:
         return list(found.values())
     disabled = {name for layer in chosen.layers for name in layer.get("disabledMcpjsonServers") or ()}
-    for config in _project(chosen, cwd, env):
-        if config.name not in disabled:
-            found.setdefault(config.name, config)
+    own: dict[str, Config] = {}
     for layer in reversed(chosen.layers):
         for config in _of(layer.get("mcpServers") or {}, "user", env):
-            found.setdefault(config.name, config)
-    return list(found.values())
+            own.setdefault(config.name, config)
+    for config in _project(chosen, cwd, env):
+        why = _not_apart(config.name, own.keys() | found.keys())
+        if config.name not in disabled and not (why and config.name in own):
+            found.setdefault(config.name, replace(config, problem=config.problem or why))
+    return list((found | {name: config for name, config in own.items() if name not in found}).values())
+
+
+def _not_apart(name: str, persons: Collection[str]) -> str:
+    """Why a repository may not bring a server of this name: a person's rule, or the name of a tool, that means a server
+    of theirs would mean this one, too. `mcp__a` covers all that begins with `mcp__a__`."""
+    begins = f"{plain(name)}__"
+    if "__" in begins[:-1]:
+        return (
+            "its name has '__' in it, or '_' at its end, so that a rule for another server could cover its tools; "
+            "rename it in .mcp.json"
+        )
+    for other in sorted(persons):
+        if other != name and f"{plain(other)}__".startswith(begins):
+            return f"its tools could have the names of those of your server {other!r}; rename it in .mcp.json"
+    return ""
 
 
 def _given(value: str, cwd: Path) -> Mapping[str, Any]:

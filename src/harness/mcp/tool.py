@@ -26,10 +26,11 @@ Call = Callable[[str, Mapping[str, Any]], Awaitable[Json]]
 
 def full_name(server: str, tool: str) -> str:
     """`mcp__server__tool`, in the characters that model servers take."""
-    return f"mcp__{_plain(server)}__{_plain(tool)}"[:128]
+    return f"mcp__{plain(server)}__{plain(tool)}"[:128]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A server's or a tool's name in those characters."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
