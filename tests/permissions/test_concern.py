@@ -41,6 +41,13 @@ def about(rule: str, tool: str, effects: tuple[Effect, ...], **given: object) ->
         ("Bash(git push *)", "X=push; git $X", "unsure"),
         ("Bash(git *)", "$X push", "unsure"),
         ("Bash(git *)", "echo 'unterminated", "unsure"),
+        # file names and lists
+        ("Bash(git push *)", "git {push,origin}", "unsure"),
+        ("Bash(git push *)", "ls;git pu[s]? x", "unsure"),
+        ("Bash(git push *)", "git *", "unsure"),
+        ("Bash(git push *)", "git a" + " p*" * 99, "no"),
+        ("Bash(git push *)", "git add *.py && ls *", "no"),
+        ("Bash(git push *)", "git commit -m 'p*'", "no"),
         ("Bash(git *)", "echo $HOME $(date)", "no"),
         ("Bash(run_in_background:true)", "ls", "no"),
         ("Edit(*.py)", "rm a.py", "no"),  # a rule's tool is the call's
