@@ -14,6 +14,7 @@ from harness.scripted.server import running
 from harness.session import open_session
 from harness.start import Start
 from tests.scenarios.house import BYPASS, STREAM, Done, House, Json, bash, call
+from tests.sdk.program import started
 
 OK = {"text": "Fine."}
 ALL = {"text": "Fine.", "times": "always"}
@@ -75,6 +76,18 @@ def test_a_session_goes_on_as_its_agent(house: House):
     fresh = house.ask(OK)
     assert told(fresh)[0] != "You judge."
     assert "agent" not in state_of(house, str(fresh.result["session_id"])).state
+
+
+def test_a_new_conversation_in_the_place_of_one_is_held_as_the_same_agent(house: House):
+    file = judge(house)
+    first = begun(house)
+    (house.config / "agents").mkdir()
+    file.rename(house.config / "agents" / file.name)  # where such a program has agents
+    with started(house, OK, OK, flags=("--resume", first)) as program:
+        for prompt in ("go", "/clear", "again"):
+            program.ask(prompt)
+        tools = [{tool["function"]["name"] for tool in asked.body["tools"]} for asked in program.server.requests]
+    assert tools == [AS_JUDGE[1]] * 2
 
 
 def test_another_agent_or_none_takes_its_place_for_good(house: House):

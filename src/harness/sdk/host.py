@@ -203,7 +203,8 @@ class Host:
         await self.wire.send(reset)
         for event in ended:
             await self._show(event, mux)
-        options = replace(self._options, start=Start(session_id=fresh), mode=old.mode)
+        agent = old.origin.options.agent  # that the session was resumed as, too: it forbids
+        options = replace(self._options, start=Start(session_id=fresh), mode=old.mode, agent=agent)
         try:
             session = await self._sessions.enter_async_context(open_session(options))
         except HarnessError as error:
