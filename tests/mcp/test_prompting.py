@@ -150,6 +150,13 @@ def test_where_lines_were_printed_before_there_is_a_result(house):
     assert "Did you mean mcp__desk__ask?" in done.err
 
 
+def test_no_prompt_of_a_program_is_taken_without_it(house):
+    with started(house, {"text": "unasked"}, flags=ASK) as program:
+        for prompt in ("one", "two"):
+            assert "no MCP server of this session has that tool" in program.ask(prompt)["errors"][0]
+        assert program.server.requests == []
+
+
 def test_an_interrupt_calls_the_question_off(house):
     flags = (*ASK, *desk(house, "!SLOW"))
     with house.live(TOUCH, flags=flags) as live:

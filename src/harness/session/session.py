@@ -18,6 +18,7 @@ from harness.context.ledger import Ledger
 from harness.context.work import in_work
 from harness.definitions import Definitions
 from harness.definitions import load as load_definitions
+from harness.errors import UsageError
 from harness.events import Event, Notice, Result, Stopped, System, UserMessage
 from harness.files import Files
 from harness.hooks.verdict import Verdict
@@ -309,12 +310,16 @@ class Session:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
         self._begins = False
         place = self._deps, self._keeper, self._toolbox, self.servers, self._prompting
-        async with aclosing(life.begun(*place, self.agents, self._notices)) as items:
-            async for item in items:
-                if isinstance(item, Verdict):
-                    self._started = item.context
-                else:
-                    yield self._kept(item)
+        try:
+            async with aclosing(life.begun(*place, self.agents, self._notices)) as items:
+                async for item in items:
+                    if isinstance(item, Verdict):
+                        self._started = item.context
+                    else:
+                        yield self._kept(item)
+        except UsageError:
+            self._begins = True  # and the next prompt's turn does not begin, either
+            raise
 
     async def end(self) -> None:
         await life.ended(self._deps, self.servers, self.__dict__.get("classifier"))
