@@ -93,3 +93,13 @@ def test_an_answer_that_a_kind_of_server_was_forced_to(house: House, capsys: pyt
     assert [asked.body.get("tool_choice") for asked in server.requests] == [None, "required"]
     code = main([ID, "--against", str(house.base / "kept"), *schema])
     assert code == 0, capsys.readouterr().out
+
+
+def test_a_session_with_a_call_that_was_deferred_is_refused_in_words(house: House):
+    said = json.dumps({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "defer"}})
+    (house.base / "said").write_text(said)
+    hook = {"type": "command", "command": f"cat {house.base / 'said'}"}
+    house.settings(hooks={"PreToolUse": [{"hooks": [hook]}]})
+    house.ask({"calls": [bash("pwd")]}, flags=(*STREAM, "--session-id", ID, "--record", str(house.base / "kept")))
+    with pytest.raises(UsageError, match="deferred a call"):
+        main([ID, "--against", str(house.base / "kept")])

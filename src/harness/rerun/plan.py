@@ -120,6 +120,10 @@ class _Reading:
                 raise UsageError(
                     "The session's conversation was rewound: it can be shown, but not run again.", "Drop --against."
                 )
+            case Result(deferred_tool_use=dict()):
+                raise UsageError(
+                    "A hook deferred a call: the session can be shown, but not run again.", "Drop --against."
+                )
             case Result() as result if self.turn:
                 self.turn.end, self.turn.late = result, self.steering
                 self.turn, self.steering = None, []
