@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 from harness.sandbox import environment, masks
@@ -31,6 +32,15 @@ def test_every_dot_entry_but_toolchains_is_hidden(tmp_path):
     names = [str(path.relative_to(tmp_path)) for path in masks.hidden([tmp_path], root=False)]
     assert names == [".cargo/credentials.toml", ".config", ".netrc", ".newtool", ".ssh"]
     assert masks.shown([tmp_path]) == (tmp_path / ".config" / "git",)
+
+
+def test_a_home_may_be_the_root(monkeypatch):
+    """As in containers. `//.ssh` would be a path of its own: never watched, never what is shown again."""
+    monkeypatch.setattr(os, "listdir", lambda _: [".ssh", ".local", "etc"])
+    monkeypatch.setattr(masks, "_coverable", lambda name: name)
+    found = masks.hidden([Path("/")], root=False)
+    assert {Path("/.ssh"), Path("/.local/share")} <= set(found)
+    assert not [path for path in found if str(path).startswith("//")]
 
 
 def test_of_a_link_the_target_is_hidden_but_never_the_system(tmp_path):

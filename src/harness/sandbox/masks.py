@@ -45,7 +45,7 @@ _NEVER = frozenset(Path(name) for name in ("/", "/home", "/usr", "/etc", "/var",
 def hidden(homes: Iterable[Path], *, root: bool) -> tuple[Path, ...]:
     """Existing paths to hide, real ones. `root`: the command runs as uid 0, which no file mode stops."""
     homes = list(homes)
-    found = [name for home in homes for name in (*_dot_entries(home), *(f"{home}/{name}" for name in SECRETS_WITHIN))]
+    found = [name for home in homes for name in (*_dot_entries(home), *(f"{home / name}" for name in SECRETS_WITHIN))]
     if root:
         found += [*ROOT_ONLY, *map(str, children(Path("/home")))]
     real = {Path(path) for name in found if (path := _coverable(name))}
@@ -79,7 +79,8 @@ def _dot_entries(home: Path) -> list[str]:
         names = os.listdir(home)  # noqa: PTH208  strings: there may be many
     except OSError:
         return []
-    return [f"{home}/{name}" for name in names if name[0] == "." and name not in TOOLCHAINS]
+    start = f"{home}".rstrip("/")  # a home that is the root, as containers have it: `//.ssh` is another Path
+    return [f"{start}/{name}" for name in names if name[0] == "." and name not in TOOLCHAINS]
 
 
 def children(directory: Path) -> list[Path]:
