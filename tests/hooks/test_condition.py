@@ -68,6 +68,17 @@ def test_a_hook_is_asked_about_the_calls_that_its_rule_means(house):
     assert told(done) == ""
 
 
+def test_the_same_hook_of_two_files_is_about_the_paths_of_each(house):
+    written(house, {"command": "echo guarded >&2; exit 2", "if": "Edit(/gen/**)"})
+    other = house.project / "sub" / "settings.json"
+    other.parent.mkdir()
+    other.write_text((house.config / "settings.json").read_text())
+    paths = [str(place / "gen" / "x") for place in (house.config, other.parent, house.project)]
+    calls = [call("Write", file_path=path, content="x") for path in paths]
+    done = house.acts(*calls, flags=("--permission-mode", "bypassPermissions", "--settings", str(other)))
+    assert ["guarded" in result for result in done.results] == [True, True, False]
+
+
 def test_an_if_that_cannot_be_read_fails_open_and_allows_nothing(house):
     """Asked about every call of its matcher; told at the start, with file and line."""
     allow = ALLOW.replace("EVENT", "PreToolUse")

@@ -88,13 +88,14 @@ def _handler(written: _Written, place: Place, confined: bool, tell: Callable[[st
         if problem:
             then = _OPEN if concerns is None else ""
             tell(f"{written.at('if', rule)}: `if` {str(rule)[:200]!r} of a {event} hook: {problem}{then}.")
+    anchor = str(written.layer.base) if "(/" in str(rule) else ""  # the same path elsewhere is another one
     return Handler(
         event=event,
         matches=matches,
         name=_short(handler["command"]),
         run=command(event, handler, place, confined=repository and confined),
         timeout=_timeout(event, handler.get("timeout")),
-        key=json.dumps([handler, group.get("matcher"), repository and confined], sort_keys=True),
+        key=json.dumps([handler, group.get("matcher"), repository and confined, anchor], sort_keys=True),
         concerns=concerns,
         only_narrows=unreadable,
         keeps_rights=repository,
