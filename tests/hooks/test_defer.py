@@ -97,6 +97,13 @@ def test_the_session_takes_it_up_again_with_the_hooks_answer(house, prompt):
     assert len(seen(house)) == 2, "what was taken up waits no more"
 
 
+def test_a_blank_prompt_is_none(house):
+    deferred(house)
+    says(house, "deny")
+    done = resumed(house, DONE, prompt=(" ",))
+    assert [message["role"] for message in done.asked[0].messages] == ["system", "user", "assistant", "tool"]
+
+
 def test_it_may_be_denied_or_deferred_once_more(house):
     deferred(house)
     again = resumed(house, prompt=("a prompt that is not taken yet",))

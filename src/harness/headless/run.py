@@ -46,7 +46,8 @@ def main(flags: Flags) -> int:
                 text = with_stdin(flags.prompt or "", sys.stdin)
         except _Ended as ended:
             return anyio.run(run.nothing, ended.code)
-        if not text.strip() and not flags.start.old:
+        text = text if text.strip() else ""
+        if not text and not flags.start.old:
             raise _no_prompt("harness -p: there is no prompt.")
         return anyio.run(run.turn, text)
 
@@ -128,7 +129,7 @@ class Run:
         options = replace(SessionOptions.from_flags(self.flags, interactive=False), defers=True)
         self.heard = time.monotonic()
         async with open_session(options) as session:
-            if not text.strip() and not session.waits:
+            if not text and not session.waits:
                 raise _no_prompt("harness -p: there is no prompt, and no call of the session waits to be taken up.")
             self._session = session
             if self.ended_by:
