@@ -2,17 +2,24 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import hooking, serving
+from harness import beginnings, hooking, serving
 from harness.context.budget import LEAN_WINDOW
 from harness.context.keeper import Keeper
+from harness.context.ledger import Ledger
+from harness.definitions import Definitions, load
 from harness.events import Event, Notice
 from harness.hooks.verdict import Verdict
-from harness.loop import Deps
+from harness.journal import Past
+from harness.loop import Deps, State
+from harness.memory import Memory
+from harness.messages import HistoryMessage
 from harness.options import SessionOptions
 from harness.providers.port import Told
 from harness.session.agents import Agents
+from harness.settings import Settings
 from harness.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -20,6 +27,28 @@ if TYPE_CHECKING:
     from harness.mcp.prompting import PromptTool
     from harness.mcp.servers import Servers
     from harness.structured import Contract
+
+
+def definitions(options: SessionOptions, chosen: Settings, cwd: Path) -> Definitions:
+    """The agents, commands and skills that people wrote, and the session's own agents."""
+    trusted, allowed = chosen.trust.trusted, not options.no_commands
+    found = load(cwd, options.env, options.customs, trusted=trusted, commands=allowed)
+    if (wanted := options.skills) is not None:
+        found.skills = {name: skill for name, skill in found.skills.items() if name in wanted}
+    found.agents |= {agent.name: agent for agent in options.agents}
+    return found
+
+
+def state(options: SessionOptions, messages: list[HistoryMessage], past: Past) -> State:
+    """What the loop goes on with."""
+    system, ledger = beginnings.system_prompt(options), Ledger.of(past.ever)
+    return State(system, messages, ledger=ledger, deferred=past.deferred)
+
+
+def standing(memory: Memory) -> str:
+    """The person's own instructions: what a project or a package says of itself, or the model has written, argues with
+    nobody."""
+    return "\n\n".join(file.text for file in memory.files if file.kind in {"Managed", "User"})
 
 
 async def begun(

@@ -14,15 +14,13 @@ from harness.calls import Calls
 from harness.confine import Confinement
 from harness.contacts import asking
 from harness.context.keeper import Keeper
-from harness.context.ledger import Ledger
 from harness.context.work import in_work
 from harness.definitions import Definitions
-from harness.definitions import load as load_definitions
 from harness.errors import UsageError
 from harness.events import Event, Notice, Result, Stopped, System, UserMessage
 from harness.files import Files
 from harness.hooks.verdict import Verdict
-from harness.loop import Deps, State, compact, run
+from harness.loop import Deps, compact, run
 from harness.memory import Memory, told
 from harness.messages import Assistant, Mode, Text, User, UserPart
 from harness.mux import aside
@@ -109,8 +107,7 @@ class Session:
         self.agents = Agents(Parent(*place, lambda: self.definitions, self._environment, chosen.aliases))
         context.spawn = self.agents.spawner(context)
         messages = restored(origin.past, context, self.clerk)
-        self._state = State(beginnings.system_prompt(options), messages, ledger=Ledger.of(origin.past.ever))
-        self._state.deferred = origin.past.deferred
+        self._state = life.state(options, messages, origin.past)
         self._notices += beginnings.warnings(chosen, self.permit.rules, self.memory.notices, roots)
 
     def _compacting(self, context: Context, files: Files, results: Path) -> Keeper:
@@ -162,11 +159,7 @@ class Session:
     @cached_property
     def definitions(self) -> Definitions:
         """The agents, commands and skills that people wrote."""
-        trusted, allowed = self._chosen.trust.trusted, not self._options.no_commands
-        found = load_definitions(self._cwd, self._options.env, self._options.customs, trusted=trusted, commands=allowed)
-        if (wanted := self._options.skills) is not None:
-            found.skills = {name: skill for name, skill in found.skills.items() if name in wanted}
-        found.agents |= {agent.name: agent for agent in self._options.agents}
+        found = life.definitions(self._options, self._chosen, self._cwd)
         self._notices += [Notice(level="warning", cause="definitions", text=text) for text in found.problems]
         return found
 
@@ -191,10 +184,8 @@ class Session:
         )
 
     def _facts(self) -> dict[str, str]:
-        # the person's own: what a project or a package says of itself, or the model has written, argues with nobody
-        memory = "\n\n".join(file.text for file in self.memory.files if file.kind in {"Managed", "User"})
         facts = {"directory": str(self._deps.calls.context.cwd), "project": str(self._cwd)}
-        return facts | {"what holds commands": self.sandbox_note, "standing instructions": memory}
+        return facts | {"what holds commands": self.sandbox_note, "standing instructions": life.standing(self.memory)}
 
     async def set_model(self, model: str | None) -> None:
         """Speak to another model from the next request on; None: the one that the session began with.
@@ -308,8 +299,7 @@ class Session:
 
     async def _begun(self) -> AsyncGenerator[Event, None]:
         """Before the first turn: what SessionStart hooks say goes to the end of its prompt."""
-        self._begins = False
-        place = self._deps, self._keeper, self._toolbox, self.servers, self._prompting
+        self._begins, place = False, (self._deps, self._keeper, self._toolbox, self.servers, self._prompting)
         try:
             async with aclosing(life.begun(*place, self.agents, self._notices)) as items:
                 async for item in items:
