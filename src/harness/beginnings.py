@@ -124,9 +124,3 @@ def init(options: SessionOptions, chosen: Settings, definitions: Definitions) ->
         "claude_code_version": PROTOCOL_LEVEL,
         "harness_version": __version__,
     }
-
-
-def hook_input(session_id: str, file: Path, cwd: Path, mode: Mode, agent: str | None) -> dict[str, Any]:
-    """What the input of every hook begins with. `agent`: what the session is held as."""
-    known = {"session_id": session_id, "transcript_path": str(file), "cwd": str(cwd), "permission_mode": mode}
-    return {**known, **({"agent_type": agent} if agent else {})}

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import beginnings, hooking, serving
 from harness.context.budget import LEAN_WINDOW
@@ -15,10 +15,11 @@ from harness.hooks.verdict import Verdict
 from harness.journal import Past
 from harness.loop import Deps, State
 from harness.memory import Memory
-from harness.messages import HistoryMessage
+from harness.messages import HistoryMessage, Mode
 from harness.options import SessionOptions
 from harness.providers.port import Told
 from harness.session.agents import Agents
+from harness.session.origin import Origin
 from harness.settings import Settings
 from harness.toolbox import Toolbox
 
@@ -107,3 +108,9 @@ def contract(options: SessionOptions, toolbox: Toolbox) -> "Contract | None":
     made = Contract(options.schema)
     toolbox.add(made.tool(), made.spec)
     return made
+
+
+def hook_input(origin: Origin, cwd: Path, mode: Mode, agent: str | None) -> dict[str, Any]:
+    """What the input of every hook begins with. `agent`: what the session is held as."""
+    known = {"session_id": origin.id, "transcript_path": str(origin.file), "cwd": str(cwd), "permission_mode": mode}
+    return {**known, **({"agent_type": agent} if agent else {})}

@@ -315,8 +315,7 @@ class Session:
         await life.ended(self._deps, self.servers, self.__dict__.get("classifier"))
 
     def _hook_input(self) -> dict[str, Any]:
-        place = self.origin.file, self._deps.calls.context.cwd
-        return beginnings.hook_input(self.id, *place, self.mode, self._options.agent)
+        return life.hook_input(self.origin, self._deps.calls.context.cwd, self.mode, self._options.agent)
 
     def _user(self, text: str, more: tuple[UserPart, ...]) -> User | None:
         """The prompt, and what of the session's facts the model was not told yet, or was told otherwise. None: none."""
