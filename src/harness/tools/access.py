@@ -50,6 +50,9 @@ async def explained(error: FileError, context: Context) -> ToolError:
     """The error in the words of the call: its path as shown, and what is near."""
     name = shown(error.path, context.cwd)
     mend = error.mend
+    if error.kind == "directory" and error.path.name == ".mcp.json":
+        mend = "The sandbox keeps its place empty while commands run: stop those in the background before you write it."
+        return ToolError(f"{name} does not exist", mend)
     if error.kind == "directory":
         mend = f"{_listing(error.path, context)}Use Glob to find files below it."
     elif error.kind == "missing":
