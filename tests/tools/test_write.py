@@ -43,7 +43,9 @@ async def test_a_file_changed_since_is_not_overwritten(desk):
 
 async def test_what_the_sandbox_holds_in_the_place_of_a_missing_file_is_no_directory(desk):
     (desk.root / ".mcp.json").mkdir()
-    assert ".mcp.json does not exist\nThe sandbox keeps" in await desk.error("Write", file_path=".mcp.json", content="{}")
+    assert ".mcp.json does not exist\nThe sandbox keeps" in await desk.error(
+        "Write", file_path=".mcp.json", content="{}"
+    )
     assert ".mcp.json does not exist" in await desk.error("Read", file_path=".mcp.json")
 
 
