@@ -19,9 +19,26 @@ from pathlib import Path
 from harness.messages import HistoryMessage, Mode, Text, User
 
 # Programs whose presence changes what a model would try; looked up on PATH, never started.
-PROGRAMS = ("git", "rg", "python3", "pytest", "uv", "ruff", "mypy", "node", "npm", "cargo", "go", "make", "gcc", "java")
+PROGRAMS = (
+    "git",
+    "rg",
+    "python3",
+    "pytest",
+    "uv",
+    "ruff",
+    "mypy",
+    "node",
+    "npm",
+    "cargo",
+    "go",
+    "make",
+    "gcc",
+    "java",
+    "curl",
+)
 _IN_PYTHON = ("pytest", "ruff", "mypy")
 
+_SMALL = "Long results are cut: read one file or part of one at a time, and print little."
 _OPEN, _CLOSE = "<environment>", "</environment>"
 
 _MODES: Mapping[Mode, str] = {
@@ -43,7 +60,8 @@ def system_prompt() -> str:
 class Facts:
     """`sandbox` is one sentence on what holds commands; `headless`: nobody can be asked; `allowed`: the user's
     allow rules as written, and what the settings allow besides; `plan`: the file that plan mode may write;
-    `programs`: what commands find besides the machine's own."""
+    `programs`: what commands find besides the machine's own; `window`: its tokens, where it is so small that it must
+    be known."""
 
     cwd: Path
     mode: Mode
@@ -52,6 +70,7 @@ class Facts:
     allowed: tuple[str, ...] = ()
     plan: Path | None = None
     programs: tuple[str, ...] = ()
+    window: int = 0
 
 
 def environment(facts: Facts) -> str:
@@ -65,6 +84,7 @@ def environment(facts: Facts) -> str:
         f"Git: {git_branch(facts.cwd)}",
         f"Sandbox: {facts.sandbox}",
         f"Permission mode: {_MODES[facts.mode].replace('{plan}', _plan(facts))}" + _rest(facts),
+        *([f"Context window: {facts.window:,} tokens. {_SMALL}"] if facts.window else []),
         f"Date: {date.today().isoformat()}",  # noqa: DTZ011  the person's own day
     ]
     return "\n".join([_OPEN, *lines, _CLOSE])

@@ -48,12 +48,16 @@ def test_one_long_task_is_compacted_on_the_way(house: House):
 
 
 def test_who_sums_up_the_end_alone_is_told_what_the_task_was(house: House):
-    steps = [{"calls": [bash(f"seq -f 'line %g of {n}' {lines}") for n in range(3)]} for lines in (60, 330)]
+    """As where a session is gone on with in a smaller window."""
+    id_ = "11111111-1111-4111-8111-111111111111"
+    house.ask({"text": "early " * 4_000}, flags=(*STREAM, "--session-id", id_), context_window=64_000)
+    house.ask({"text": "late " * 4_000}, flags=(*STREAM, "--resume", id_), context_window=64_000)
     summary = {"when": {"user": "replaced by your summary"}, "text": SUMMARY, "times": "always"}
-    done = house.ask(summary, *steps, {"text": "All counted."}, context_window=9_000)
+    done = house.ask(summary, {"text": "Fine."}, flags=(*STREAM, "--resume", id_), context_window=9_000)
     asked = [chat.messages for chat in done.asked if "replaced by your summary" in chat.messages[-1]["content"]]
     (messages,) = asked
-    assert [message["role"] for message in messages[:2]] == ["system", "assistant"], "the task is cut off"
+    texts = "".join(message["content"] for message in messages)
+    assert ("early" in texts, "late" in texts) == (False, True), "the task is cut off"
     assert 'Our record of all of it:\n\nWhat the user asked, in order:\n1. "go"' in messages[-1]["content"]
 
 

@@ -27,6 +27,7 @@ Trigger = Literal["micro", "auto", "manual"]
 TRIES = 2  # summaries that the model may write before we go on without one
 HALVINGS = 4
 _TAIL = 0.25  # of the trigger: what stays word for word
+_FRESH = 0.2  # of the trigger: results that the model has not seen yet; with their calls they are within the tail
 _BATCH = 0.12  # of the trigger: stale results worth a rewriting
 _ENOUGH = 0.8  # of the trigger: a compaction that leaves more than this would be needed again at once
 _CHARACTERS = 4  # to a token
@@ -87,12 +88,13 @@ class Keeper:
         if limits is None or self.provider.estimate(request) <= limits.micro:
             return
         messages = list(request.messages)
-        if texts := self._stale(messages, limits):
-            before = self.provider.estimate(request)
-            messages = replaced(messages, texts)
-            after = self.provider.estimate(_with(request, messages))
-            yield _boundary("micro", before, after, moved(texts))
-            yield messages
+        for find in (self._unseen, self._stale):
+            before = self.provider.estimate(_with(request, messages))
+            if texts := find(messages, limits, before):
+                messages = replaced(messages, texts)
+                after = self.provider.estimate(_with(request, messages))
+                yield _boundary("micro", before, after, moved(texts))
+                yield messages
         if self.wanted.auto and self.provider.estimate(_with(request, messages)) > limits.trigger:
             async for item in self.compact(_with(request, messages), ledger, "auto"):
                 yield item
@@ -182,7 +184,8 @@ class Keeper:
                 continue
             reply: Assistant | None = None
             try:
-                async for item in self._ask(asked, room * 2):
+                free = limits.window - self.provider.estimate(asked)
+                async for item in self._ask(asked, min(room * 2, free)):
                     if isinstance(item, Assistant):
                         reply = item
                     else:
@@ -200,7 +203,7 @@ class Keeper:
             if not complaint:
                 yield reply.text.strip(), ""
                 return
-        yield "", complaint or "it did not answer"
+        yield "", complaint or ("it did not answer" if tries else "the conversation is too long to be asked about")
 
     async def _ask(self, request: Request, room: int) -> AsyncGenerator[Event | Assistant, None]:
         began = time.monotonic()
@@ -232,9 +235,20 @@ class Keeper:
     def _record(self, ledger: Ledger, limits: Budget) -> str:
         return survivors(ledger, self.todos(), _part(limits))
 
-    # ---- stale results
+    # ---- results that are too much
 
-    def _stale(self, messages: Sequence[HistoryMessage], limits: Budget) -> dict[int, str]:
+    def _unseen(self, messages: Sequence[HistoryMessage], limits: Budget, taken: int) -> dict[int, str]:
+        """New ones, cut to what fits beside the rest, or to what the next compaction leaves as it is."""
+        most = limits.trigger if self.wanted.auto else limits.usable
+        if taken <= most:
+            return {}
+        from harness.context import fresh  # noqa: PLC0415  seldom needed
+
+        room = max(most - (taken - fresh.weight(messages)), limits.trigger * _FRESH)
+        cuts = ((cut, (self.move or self._kept)(cut.result.text)) for cut in fresh.oversized(messages, room))
+        return {cut.index: fresh.shortened(cut, place) for cut, place in cuts if place}
+
+    def _stale(self, messages: Sequence[HistoryMessage], limits: Budget, _taken: int) -> dict[int, str]:
         from harness.context import micro  # noqa: PLC0415  with the first long conversation
 
         found = list(micro.stale(messages))

@@ -53,7 +53,8 @@ def digest(each: Stale, place: str) -> str:
     """What the result says from now on."""
     text = each.result.text
     begins = " ".join(text[:_SHOWN].split())
-    return f"{MOVED}{len(text):,} characters of {each.call.name}, beginning: {begins} ... All of it: Read {place}]"
+    where = f"In parts, all of it: Read {place}]"
+    return f"{MOVED}{len(text):,} characters of {each.call.name}, beginning: {begins} ... {where}"
 
 
 def _border(messages: Sequence[HistoryMessage]) -> int:

@@ -17,7 +17,8 @@ def from_mode(action: Action, mode: Mode, reason: str, suggestions: tuple[str, .
         case "run":
             return Allow("mode", f"{reason}, which {mode} mode allows")
         case "deny":
-            return Deny("mode", f"{reason}, which {mode} mode does not allow")
+            instead = ": put the change into your plan instead" if mode == "plan" else ""
+            return Deny("mode", f"{reason}, which {mode} mode does not allow{instead}")
         case "ask":
             return Ask("mode", reason, suggestions=suggestions)
         case "classify":

@@ -77,11 +77,16 @@ async def begun(
     if servers:
         notices += [Notice(level="warning", cause="mcp", text=text) for text in servers.problems]
     toolbox.reveal()
-    if (limits := keeper.budget) and limits.window <= LEAN_WINDOW:
+    if small(keeper):
         toolbox.lean()
     async with aclosing(hooking.begun(deps)) as said:
         async for item in said:
             yield item
+
+
+def small(keeper: Keeper) -> int:
+    """The window in tokens, where it is so small that tools and prompt go by it; else 0."""
+    return limits.window if (limits := keeper.budget) and limits.window <= LEAN_WINDOW else 0
 
 
 async def ended(deps: Deps, servers: "Servers | None", classifier: "Classifier | None") -> None:

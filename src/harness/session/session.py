@@ -327,7 +327,7 @@ class Session:
     def _environment(self) -> str:
         allowed = beginnings.unasked(self.permit.rules, self._confinement.granted(), self.mode)
         facts = self._cwd, self.mode, self.sandbox_note, self._asks is None, allowed, self._plan_file
-        return prompt.environment(prompt.Facts(*facts, self._confinement.programs))
+        return prompt.environment(prompt.Facts(*facts, self._confinement.programs, life.small(self._keeper)))
 
     def _kept(self, event: Event) -> Event:
         return self.clerk.keep(event.held_by(self._confinement.level) if isinstance(event, Result) else event)

@@ -123,7 +123,7 @@ def _may_outlast(command: str, cwd: Path) -> bool:
 
 def _moved(so_far: Outlasts, job: str, seconds: float) -> Output:
     """It runs on in the background."""
-    told = "You are told when it ends; TaskOutput and TaskStop take the id."
+    told = "You are told when it ends; TaskOutput and TaskStop take the id. It is stopped when the session ends."
     lines = [f"Running in the background as {job}. Output: {so_far.saved}", told]
     if seconds:
         head = f"Command did not complete within its {seconds:g}s timeout and was moved to the background"
