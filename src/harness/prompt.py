@@ -38,7 +38,7 @@ PROGRAMS = (
 )
 _IN_PYTHON = ("pytest", "ruff", "mypy")
 
-_SMALL = "Long results are cut: read one file or part of one at a time, and print little."
+_SMALL = "So ask for one file, or a part of one, at a time, and print little: what is too long is cut."
 _OPEN, _CLOSE = "<environment>", "</environment>"
 
 _MODES: Mapping[Mode, str] = {

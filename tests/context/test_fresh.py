@@ -10,7 +10,7 @@ from harness.context.fold import replaced
 from harness.context.fresh import LEAST, oversized, shortened, weight
 from harness.context.micro import MOVED
 from harness.events import System
-from harness.messages import Assistant, HistoryMessage, Text, ToolCall, ToolResult, User
+from harness.messages import Assistant, HistoryMessage, Text, Thinking, ToolCall, ToolResult, User
 from harness.providers.tokens import tokens
 from tests.context.test_keeper import FailingModel, fit
 
@@ -46,7 +46,18 @@ def test_a_commands_end_and_beginning_stay():
     assert isinstance(long, ToolResult)
     assert long.text.startswith("line 0\n")
     assert long.text.endswith("line 4999")
-    assert f"All of it: {PLACE}" in long.text
+    first, last = (int(each) for each in re.search(r"\[Lines (\d+)-(\d+) of 5000 did not fit", long.text).groups())  # type: ignore[union-attr]
+    assert f"line {first - 2}\n[Lines {first}" in long.text, "by whole lines"
+    assert f"]\nline {last}\n" in long.text
+    assert f"All of it: {PLACE} (Read offset={first} " in long.text
+
+
+def test_one_long_line_is_cut_by_characters():
+    (long,) = cut(called("x" * 50_000 + "end"), 600)[2:]
+    assert isinstance(long, ToolResult)
+    assert long.text.startswith("xxx")
+    assert long.text.endswith("xend")
+    assert f"characters did not fit here. All of it: {PLACE}]" in long.text
 
 
 def test_a_file_is_cut_by_lines_and_it_is_said_where_to_read_on():
@@ -54,7 +65,7 @@ def test_a_file_is_cut_by_lines_and_it_is_said_where_to_read_on():
     (long,) = cut(called(text, name="Read"), 900)[2:]
     assert isinstance(long, ToolResult)
     last = re.findall(r"^ *(\d+)\t", long.text, re.MULTILINE)[-1]
-    assert f"Read it on with offset={int(last) + 1} and a limit" in long.text
+    assert f"[Lines {int(last) + 1}-2000 did not fit: Read offset={int(last) + 1} limit={last}]" in long.text
     assert PLACE not in long.text
 
 
@@ -87,3 +98,19 @@ def test_in_a_full_conversation_they_outlive_the_compaction():
     assert texts[1] == "719 checks, all good"
     assert not any(text.startswith(MOVED) for text in texts)
     assert tokens("".join(texts)) < 2_000
+
+
+def test_what_the_model_has_not_seen_outlives_a_compaction_beside_long_thoughts():
+    """A thought and a file together are more than the part that stays word for word."""
+    old: list[HistoryMessage] = [User((Text("Begin."),)), Assistant("m", (Text("word " * 5_000),))]
+    thought = Assistant(
+        "m2", (Thinking("I wonder. " * 500), ToolCall("c", "Read", "{}", {"file_path": "f"})), "tool_use"
+    )
+    seen = ToolResult("c", (Text("\n".join(f"{n:6}\tvalue = {n}" for n in range(1, 90))),))
+    done = fit([*old, thought, seen], FailingModel(10_000, []))
+    assert done.messages[-2:] == [thought, seen]
+    assert any(
+        event.data["compact_metadata"]["trigger"] == "auto"
+        for event in done.events
+        if isinstance(event, System) and event.fold
+    )

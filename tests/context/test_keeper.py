@@ -32,7 +32,7 @@ ANSWERS: dict[str, Assistant | ProviderError] = {
     "empty": Assistant("s", ()),
     "no headings": Assistant("s", (Text("I have done much."),)),
     "endless": Assistant("s", (Text(GOOD + "\n" + "and so on " * 4000),)),
-    "cut off": Assistant("s", (Text(GOOD),), "max_tokens"),
+    "cut off": Assistant("s", (Text(GOOD.partition("## Next")[0]),), "max_tokens"),
     "calls": Assistant("s", (ToolCall("x", "Bash", "{}", {}),), "tool_use"),
     "says it is done": Assistant("s", (Text(GOOD + "\n- [x] Write docs"),)),
     "overflow": ProviderError("overflow", "too long", ""),

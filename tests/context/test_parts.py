@@ -156,7 +156,17 @@ def test_summaries_that_will_not_do(text: str, why: str):
 
 def test_a_summary_is_no_call_and_not_cut_off():
     assert summary.problem(asked("1"), [])
-    assert "cut off" in summary.problem(Assistant("a", (Text(GOOD),), "max_tokens"), [])
+    begun = GOOD.partition("## Next")[0]
+    assert "cut off" in summary.problem(Assistant("a", (Text(begun),), "max_tokens"), [])
+    assert "answer at once" in summary.problem(Assistant("a", (), "max_tokens"), []), "only thoughts"
+    assert not summary.problem(Assistant("a", (Text(GOOD),), "max_tokens"), []), "cut in its last words"
+
+
+def test_a_stand_in_keeps_what_was_summed_up_before():
+    begun = User((Text(f"<compacted>\nrecord\n\n{summary.THEIRS}\n{GOOD}\n</compacted>"),))
+    text = summary.stand_in([begun, asked("1"), result("1", "x")], Ledger(), 4000)
+    assert "Fix the parser for good." in text
+    assert "Run the tests again and look." in text
 
 
 @given(histories(), st.integers(200, 8000))

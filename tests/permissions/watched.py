@@ -21,10 +21,11 @@ OTHERS = names("""touch rm cp mv mkdir ln tee dd chmod sh bash dash python3 perl
 curl make ed vi xxd split base64 truncate shuf csplit watch setsid ionice ps kill ping sudo jq tsort crontab logger rmdir install
 cc gcc pager editor sensible-pager nano zstd xz bzip2 lz4 unzip cal nl uptime""")
 STAND_IN = '#!/bin/sh\necho "${{0##*/}}" >> /tmp/started\nexec {real} "$@"\n'
+# Only the sandbox's own /tmp is looked at: a checkout of ours below it is mounted in, and has its .pyc files written meanwhile.
 # git may write down in its index that files are unchanged, so that is done first. A file's change time tells of any write, also of one that restores what was there.
 DRIVER = r"""
 fresh() { rm -rf /tmp/room; cp -a "$LAB/room" /tmp/room; cd /tmp/room/proj; GIT_OPTIONAL_LOCKS=1 git status >/dev/null; }
-look() { find /tmp \( -path /tmp/started -o -path "$BASE" \) -prune -o -type d -printf '%p %m\n' -o -printf '%p %m %s %C@ %l\n'; }
+look() { find /tmp -xdev \( -path /tmp/started -o -path "$BASE" \) -prune -o -type d -printf '%p %m\n' -o -printf '%p %m %s %C@ %l\n'; }
 export HOME=/tmp/room/home GIT_OPTIONAL_LOCKS=0
 fresh; before=$(look)
 for file in "$LAB"/lines/*; do

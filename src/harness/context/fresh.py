@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from harness.context.account import cost
 from harness.messages import Assistant, HistoryMessage, Text, ToolCall, ToolResult
 
-LEAST = 80.0  # tokens that each may take at least: its beginning, and where the rest is
-_NOTICE = 300  # characters of what is said in the place of the rest
+LEAST = 160.0  # tokens that each may take at least: its beginning, and where the rest is
+_NOTICE = 500  # characters of what is said in the place of the rest
 _NUMBERED = re.compile(r"^\s*(\d+)\t")
 
 
@@ -48,18 +48,44 @@ def oversized(messages: Sequence[HistoryMessage], room: float) -> Iterator[Cut]:
 
 def shortened(cut: Cut, place: str) -> str:
     """What the result says: its beginning, of a command also its end. `place` is the file that has all of it."""
-    text = cut.result.text
-    if cut.call.name == "Read" and (head := _lines(text[: cut.characters])):
-        number = _NUMBERED.match(head.rpartition("\n")[2])
-        onward = f"Read it on with offset={int(number[1]) + 1} and a limit" if number else "Read it in parts"
-        return f"{head}\n[The rest did not fit: {len(text) - len(head):,} of {len(text):,} characters. {onward}.]"
-    head = text[: cut.characters * 2 // 3]
-    tail = text[len(text) - cut.characters // 3 :] if cut.characters >= 3 else ""
-    told = (
-        f"[{len(text) - len(head) - len(tail):,} of {len(text):,} characters did not fit here. All of it: {place}; "
-        "search it with Grep, or read parts with offset and limit.]"
-    )
+    lines = cut.result.text.splitlines()
+    whole = cut.call.name == "Read"
+    head = _fitting(lines, cut.characters if whole else cut.characters * 2 // 3)
+    if whole and head and (at := _number(head[-1])):
+        last = next(filter(None, map(_number, reversed(lines))), at)
+        told = f"[Lines {at + 1}-{last} did not fit: Read offset={at + 1} limit={len(head)}]"
+        return "\n".join([*head, told])
+    tail = _fitting(lines[::-1], cut.characters // 3)[::-1]
+    if not head or len(head) + len(tail) >= len(lines):  # hardly any lines, but long ones
+        return _by_characters(cut, place)
+    first, last = len(head) + 1, len(lines) - len(tail)
+    ways = f"Read offset={first} limit={len(head) + len(tail)} of it, or search it with Grep"
+    told = f"[Lines {first}-{last} of {len(lines)} did not fit here. All of it: {place} ({ways})]"
+    return "\n".join([*head, told, *tail])
+
+
+def _by_characters(cut: Cut, place: str) -> str:
+    text, third = cut.result.text, cut.characters // 3
+    head, tail = text[: 2 * third], text[len(text) - third :] if third else ""
+    told = f"[{len(text) - len(head) - len(tail):,} of {len(text):,} characters did not fit here. All of it: {place}]"
     return "\n".join(part for part in (head, told, tail) if part)
+
+
+def _fitting(lines: Sequence[str], characters: int) -> list[str]:
+    """As many of the first lines."""
+    found: list[str] = []
+    for line in lines:
+        characters -= len(line) + 1
+        if characters < 0:
+            break
+        found.append(line)
+    return found
+
+
+def _number(line: str) -> int:
+    """Of a line as Read shows it; 0 of another."""
+    found = _NUMBERED.match(line)
+    return int(found[1]) if found else 0
 
 
 def _share(costs: Sequence[float], room: float) -> float:
@@ -77,8 +103,3 @@ def _first(messages: Sequence[HistoryMessage]) -> int:
 
 def _is_text(message: HistoryMessage) -> bool:
     return isinstance(message, ToolResult) and all(isinstance(part, Text) for part in message.parts)
-
-
-def _lines(text: str) -> str:
-    """As many whole lines."""
-    return text.rpartition("\n")[0]

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from harness.context.budget import Budget, Wanted, budget
 from harness.context.fold import boundary, folded, moved, replaced
 from harness.context.ledger import Ledger, survivors
-from harness.context.tail import halved, kept
+from harness.context.tail import halved, kept, unseen
 from harness.errors import HarnessError, ProviderError
 from harness.events import Event, Notice, System
 from harness.messages import Assistant, HistoryMessage, Usage
@@ -27,7 +27,7 @@ Trigger = Literal["micro", "auto", "manual"]
 TRIES = 2  # summaries that the model may write before we go on without one
 HALVINGS = 4
 _TAIL = 0.25  # of the trigger: what stays word for word
-_FRESH = 0.2  # of the trigger: results that the model has not seen yet; with their calls they are within the tail
+_FRESH = 0.2  # of the trigger: results that the model has not seen yet, where a compaction follows
 _BATCH = 0.12  # of the trigger: stale results worth a rewriting
 _ENOUGH = 0.8  # of the trigger: a compaction that leaves more than this would be needed again at once
 _CHARACTERS = 4  # to a token
@@ -128,7 +128,8 @@ class Keeper:
             from harness.context import summary  # noqa: PLC0415  seldom needed
 
             text = summary.stand_in(request.messages, ledger, room * _CHARACTERS)
-        texts, count = self._texts(text, ledger, limits), kept(request.messages, limits.trigger * _TAIL)
+            why = why or "no answer"
+        texts, count = self._texts(text, ledger, limits, ours=bool(why)), self._tail(request, limits)
         history = folded(request.messages, boundary(texts, count))
         after = self.provider.estimate(_with(request, history))
         if after >= min(limits.usable, before) or (trigger == "auto" and after > limits.trigger * _ENOUGH):
@@ -160,7 +161,7 @@ class Keeper:
     def preview(self, request: Request, ledger: Ledger) -> str:
         """What a compaction would keep besides the model's summary."""
         limits = self.budget or Budget(1 << 17, 1 << 13, 1 << 16)
-        count = kept(request.messages, limits.trigger * _TAIL)
+        count = self._tail(request, limits)
         head = f"The last {count} of {len(request.messages)} messages would stay word for word, and of the rest:"
         return "\n\n".join([head, *self._texts("(the model's summary)", ledger, limits)])
 
@@ -223,11 +224,20 @@ class Keeper:
             finally:
                 self.interrupt.attach(None)
 
-    def _texts(self, text: str, ledger: Ledger, limits: Budget) -> list[str]:
-        """What the compacted conversation begins with: instructions, our own record, the summary, files in work."""
+    def _tail(self, request: Request, limits: Budget) -> int:
+        """How many of the last messages stay word for word: what the model has not seen yet does, if it can."""
+        return max(kept(request.messages, limits.trigger * _TAIL), unseen(request.messages))
+
+    def _texts(self, text: str, ledger: Ledger, limits: Budget, *, ours: bool = False) -> list[str]:
+        """What the compacted conversation begins with: instructions, our own record, the summary, files in work.
+
+        `ours`: the model has not written the summary."""
+        from harness.context import summary  # noqa: PLC0415  with the first compaction
+
+        whose = summary.OURS if ours else summary.THEIRS
         body = (
             "<compacted>\nThe conversation before this was compacted; go on from here without mentioning it.\n\n"
-            f"{self._record(ledger, limits)}\n\nYour own summary of it:\n{text}\n</compacted>"
+            f"{self._record(ledger, limits)}\n\n{whose}\n{text}\n</compacted>"
         )
         parts = [self.memory(), body, self.in_work(_part(limits)), self.facts()]
         return [part for part in parts if part]

@@ -11,17 +11,20 @@ from harness.providers.tokens import tokens
 HEADINGS = ("Goal", "Constraints", "Decisions", "Files", "Commands", "Failures", "Next step")
 _NEEDED = ("Goal", "Next step")
 _WORDS_PER_TOKEN = 0.6
+THEIRS, OURS = "Your own summary of it:", "What is known of it without a summary of yours:"
+_BEFORE = re.compile(rf"\n(?:{re.escape(THEIRS)}|{re.escape(OURS)})\n(.*)\n</compacted>", re.DOTALL)
 
 
 def instruction(room: int, focus: str = "", complaint: str = "", record: str = "") -> User:
     """What asks for the summary. `room` in tokens; `record`: ours of the session, where not all of it is shown."""
     text = resources.files("harness").joinpath("prompts", "compact.md").read_text("utf-8").strip()
     cut = f"Only the end of the conversation is above. Our record of all of it:\n\n{record}"
-    parts = [*([cut] if record else []), text.replace("{words}", str(max(80, int(room * _WORDS_PER_TOKEN))))]
+    words = room * _WORDS_PER_TOKEN / (2 if complaint else 1)
+    parts = [*([cut] if record else []), text.replace("{words}", str(max(80, int(words))))]
     if focus:
         parts.append(f"Keep above all: {focus}")
     if complaint:
-        parts.append(f"Your last summary cannot be used: {complaint}. Write it again, whole.")
+        parts.append(f"Your last summary cannot be used: {complaint}. Write it again, whole, without thinking long.")
     return User((Text("\n\n".join(parts)),))
 
 
@@ -32,12 +35,12 @@ def problem(answer: Assistant, todos: Sequence[str], most: float = float("inf"))
     """
     if answer.calls:
         return "it calls tools instead of answering"
-    if answer.stop == "max_tokens":
-        return "it was cut off: write less"
     if tokens(answer.text) > most:  # a server that keeps to no limit
         return "it is far too long: write less"
     sections = parsed(answer.text)
     missing = [name for name in _NEEDED if len(sections.get(name, "").split()) < 3]
+    if answer.stop == "max_tokens" and missing:  # what is cut in its last words will do
+        return "it was cut off: write less" if answer.text.strip() else "you thought until the limit: answer at once"
     if missing:
         return f"nothing useful stands under {' and '.join(f'## {name}' for name in missing)}"
     done = _done(answer.text)
@@ -76,10 +79,12 @@ def stand_in(messages: Sequence[HistoryMessage], ledger: Ledger, room: int) -> s
     said = [message.text.strip() for message in messages if isinstance(message, Assistant) and message.text.strip()]
     failed = [message.text.strip() for message in messages if isinstance(message, ToolResult) and message.is_error]
     goal = ledger.prompts[-1] if ledger.prompts else "see what the user asked"
+    begun = messages[0].text if messages and isinstance(messages[0], User) else ""
+    before = _BEFORE.search(begun)
     parts = [
-        "(Written without the model, which could not be asked for a summary.)",
+        f"## What you summed up earlier\n{before[1].strip()[: room // 3]}" if before else "",
         f"## Goal\n{_cut(goal, room // 6)}",
-        _list("## Progress, as it was told", said, room // 3),
+        _list("## Progress, as it was told", said, room // 4),
         _list("## Failures", failed, room // 4),
         "## Next step\nLook at the todo list and the files named above, and go on.",
     ]

@@ -23,6 +23,15 @@ def kept(messages: Sequence[HistoryMessage], room: float) -> int:
     return best
 
 
+def unseen(messages: Sequence[HistoryMessage]) -> int:
+    """How many of the last messages the model has not answered yet; with results, also its own that called for them."""
+    for count, message in enumerate(reversed(messages)):
+        if isinstance(message, Assistant):
+            results = any(isinstance(each, ToolResult) for each in messages[len(messages) - count :])
+            return count + results
+    return 0
+
+
 def halved(messages: Sequence[HistoryMessage]) -> list[HistoryMessage]:
     """About the later half, for a server that cannot even read all of it: from a whole exchange on."""
     start = max(1, len(messages) // 2)
