@@ -11,6 +11,7 @@ from typing import Any
 from harness.messages import Assistant, HistoryMessage, ToolCall, ToolResult, User
 
 PROMPTS_KEPT = 200
+_COMMAND = 240  # characters
 _RULE = re.compile(
     r"\b(do not|don't|dont|never|always|must|mustn't|only|without|avoid|make sure|be sure|required?|forbidden|"
     r"not allowed|keep|leave|instead of|no more than|at most|at least|prefer|constraint|rule)\b",
@@ -77,11 +78,10 @@ def survivors(ledger: Ledger, todos: Sequence[Mapping[str, Any]], room: int) -> 
 
     The first prompt, the last ones, constraints and open todos come first: what does not fit is left out from the end.
     """
+    rules = _bounded(list(ledger.constraints), room // 4)
     blocks = [
         _block("What the user asked, in order", _prompts(ledger.prompts, room // 3)),
-        _block(
-            "What the user said to keep to", [f"- {text}" for text in _bounded(list(ledger.constraints), room // 4)]
-        ),
+        _block("What the user said to keep to", [f"- {text}" for text in rules]),
         _block("Todo list", [f"- [{_mark(todo)}] {todo.get('content', '')}" for todo in todos]),
         _block("Files so far, the latest last", _files(ledger, room // 6)),
         _block("Commands so far, the latest last", _commands(ledger, room // 6)),
@@ -132,7 +132,7 @@ def _files(ledger: Ledger, room: int) -> list[str]:
 
 
 def _commands(ledger: Ledger, room: int) -> list[str]:
-    lines = [f"- {' '.join(command.split())[:200]} ({how})" for command, how in ledger.commands.items()]
+    lines = [f"- {_shortened(command, _COMMAND)} ({how})" for command, how in ledger.commands.items()]
     return _latest(lines, room)
 
 
