@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.context.account import cost
+from harness.context.tail import behind
 from harness.messages import Assistant, HistoryMessage, Text, ToolCall, ToolResult
 
 LEAST = 160.0  # tokens that each may take at least: its beginning, and where the rest is
@@ -29,12 +30,12 @@ class Cut:
 
 def weight(messages: Sequence[HistoryMessage]) -> float:
     """Tokens of all that the model has not seen yet."""
-    return sum(map(cost, messages[_first(messages) :]))
+    return sum(map(cost, messages[behind(messages) :]))
 
 
 def oversized(messages: Sequence[HistoryMessage], room: float) -> Iterator[Cut]:
     """The results to cut, so that all that is new takes `room` tokens."""
-    first = _first(messages)
+    first = behind(messages)
     said = messages[first - 1] if first else None
     calls = {call.id: call for call in said.calls} if isinstance(said, Assistant) else {}
     costs = {i: cost(each) for i, each in enumerate(messages[first:], first) if _is_text(each)}
@@ -93,12 +94,6 @@ def _share(costs: Sequence[float], room: float) -> float:
     while left and left[0] <= room / len(left):
         room -= left.pop(0)
     return max(LEAST, room / len(left)) if left else math.inf
-
-
-def _first(messages: Sequence[HistoryMessage]) -> int:
-    """Where what the model has not seen begins: behind its own last message."""
-    said = (index for index in range(len(messages) - 1, -1, -1) if isinstance(messages[index], Assistant))
-    return next(said, -1) + 1
 
 
 def _is_text(message: HistoryMessage) -> bool:

@@ -128,7 +128,6 @@ class Keeper:
             from harness.context import summary  # noqa: PLC0415  seldom needed
 
             text = summary.stand_in(request.messages, ledger, room * _CHARACTERS)
-            why = why or "no answer"
         texts, count = self._texts(text, ledger, limits, ours=bool(why)), self._tail(request, limits)
         history = folded(request.messages, boundary(texts, count))
         after = self.provider.estimate(_with(request, history))

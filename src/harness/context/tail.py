@@ -25,11 +25,14 @@ def kept(messages: Sequence[HistoryMessage], room: float) -> int:
 
 def unseen(messages: Sequence[HistoryMessage]) -> int:
     """How many of the last messages the model has not answered yet; with results, also its own that called for them."""
-    for count, message in enumerate(reversed(messages)):
-        if isinstance(message, Assistant):
-            results = any(isinstance(each, ToolResult) for each in messages[len(messages) - count :])
-            return count + results
-    return 0
+    new = messages[(first := behind(messages)) :]
+    return len(new) + any(isinstance(each, ToolResult) for each in new) if first else 0
+
+
+def behind(messages: Sequence[HistoryMessage]) -> int:
+    """Where what the model has not seen begins: behind its own last message, 0 where there is none."""
+    said = (index for index in range(len(messages) - 1, -1, -1) if isinstance(messages[index], Assistant))
+    return next(said, -1) + 1
 
 
 def halved(messages: Sequence[HistoryMessage]) -> list[HistoryMessage]:
