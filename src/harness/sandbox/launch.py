@@ -81,17 +81,14 @@ class Launch:
 
     @property
     def start(self) -> dict[str, Any]:
-        """What every start of it takes, as keywords of `subprocess`: place, environment, descriptors and user,
-        without the groups of whom it is not run as."""
-        uid, gid = self.user or (None, None)
-        return {
-            "cwd": self.cwd,
-            "env": self.env,
-            "pass_fds": self.descriptors,
-            "user": uid,
-            "group": gid,
-            "extra_groups": [] if self.user else None,
-        }
+        """What every start of it takes, as keywords of `subprocess`: place, environment, descriptors and user."""
+        return {"cwd": self.cwd, "env": self.env, "pass_fds": self.descriptors, **run_as(self.user)}
+
+
+def run_as(user: tuple[int, int] | None) -> dict[str, Any]:
+    """Keywords of `subprocess` for (uid, gid), without the groups of whom it is not run as; None is our own user."""
+    uid, gid = user or (None, None)
+    return {"user": uid, "group": gid, "extra_groups": [] if user else None}
 
 
 class Launcher(Protocol):

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.errors import SandboxUnavailable
 from harness.sandbox import programs, snapshot
-from harness.sandbox.launch import Bwrap, Launch, Launcher
+from harness.sandbox.launch import Bwrap, Launch, Launcher, run_as
 from harness.sandbox.policy import Policy
 
 _PATIENCE = 10.0  # seconds for a bwrap on a loaded machine
@@ -94,8 +94,7 @@ def _tried(bwrap: Path, user: tuple[int, int] | None, policy: Policy) -> Loopbac
         nsenter, shell = (programs.find(name, (policy.project, *policy.write)) for name in ("nsenter", "sh"))
     except SandboxUnavailable:
         return None
-    uid, gid = user or (None, None)
-    owner: dict[str, Any] = {"user": uid, "group": gid, "extra_groups": [] if user else None}
+    owner = run_as(user)
     made = _make(bwrap, nsenter, shell, owner)
     if made and not made.works(bwrap, owner):
         made.close()
